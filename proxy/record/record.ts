@@ -1,0 +1,78 @@
+// The record phase's vocabulary: what the data path tells about a request or a connection, in one synchronous call.
+// A connection owns one RequestRecord and reuses it for every request: a sink copies what it keeps.
+import type { Reason } from '../../core/reasons.ts';
+import type { Decision, Verdict } from '../../policy/request.ts';
+
+/** A listener as sinks see it; `index` is its slot in counter arrays. */
+export interface ListenerRef {
+  readonly index: number;
+  readonly name: string;
+  readonly direction: 'inbound' | 'outbound';
+  /** The destination port that policies see. */
+  readonly destinationPort: number;
+  readonly mtls: 'strict' | 'permissive' | 'server-tls' | 'off';
+}
+
+/** What one downstream connection fixes, made once per connection. */
+export interface ConnectionRecord {
+  readonly id: string;
+  readonly listener: ListenerRef;
+  readonly principal: string | null;
+  /** True when the peer is of the proxy's own trust domain. */
+  readonly local: boolean;
+  readonly sourceIp: string;
+  readonly remoteIp: string | null;
+  readonly destinationIp: string;
+  readonly sni: string | null;
+  readonly tlsVersion: string | null;
+}
+
+/** One request, mutable and reused. Times are monotonic milliseconds (fractional). */
+export interface RequestRecord {
+  connection: ConnectionRecord;
+  requestId: string;
+  traceparent: string;
+  startMs: number;
+  endMs: number;
+  /** Microseconds spent deciding. */
+  decisionUs: number;
+  /** Microseconds the proxy itself added: total minus waiting for peers. */
+  enforcementUs: number;
+  /** The policy's answer; audit mode forwards although it is `deny`. Null when no decision was reached. */
+  decision: Decision | null;
+  verdict: Verdict;
+  /** False when the verdict was `deny` but audit mode forwarded, or a dry run. */
+  enforced: boolean;
+  reason: Reason;
+  policyHash: string;
+  /** Final status sent to the caller, 0 when none. */
+  status: number;
+  /** Minor HTTP version, 0 or 1. */
+  httpMinor: number;
+  method: string;
+  /** Canonical, without query; '' when the head was not parsed. */
+  path: string;
+  host: string;
+  bytesIn: number;
+  bytesOut: number;
+  headerValues(name: string): readonly string[] | undefined;
+}
+
+/** How a handshake ended. */
+export type HandshakeResult = 'ok' | Reason;
+
+/** What the data path calls. Live or no-op; never throws, never blocks, keeps no reference to its arguments. */
+export interface Recorder {
+  request(record: RequestRecord): void;
+  handshake(
+    listener: ListenerRef,
+    result: HandshakeResult,
+    detail: { sourceIp: string; principal: string | null; message: string },
+  ): void;
+  connectionOpened(listener: ListenerRef): void;
+  connectionClosed(listener: ListenerRef): void;
+  /** Active means a request is in flight on it. */
+  connectionActive(listener: ListenerRef, active: boolean): void;
+  upstreamError(listener: ListenerRef, reason: Reason): void;
+  failOpen(listener: ListenerRef, reason: Reason): void;
+}
