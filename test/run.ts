@@ -68,6 +68,7 @@ function tool(script: string, ...args: string[]): Counts {
     timeout: STEP_TIMEOUT_MS,
     env: {
       ...process.env,
+      ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }),
       PATH: [dirname(process.execPath), modules('.bin'), process.env['PATH'] ?? ''].join(delimiter),
     },
   });

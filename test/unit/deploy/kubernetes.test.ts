@@ -1,0 +1,93 @@
+// The Kubernetes example: the schemas where the validator is installed, and what makes it safe, always.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { findCommand } from '../../requirements.ts';
+
+const folder = join(import.meta.dirname, '../../../deploy/kubernetes');
+const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+const resources = files.flatMap((name) =>
+  parseAllDocuments(readFileSync(join(folder, name), 'utf8')).map((document) => {
+    expect(document.errors, name).toEqual([]);
+    return document.toJS() as unknown;
+  }),
+);
+
+/** The value at a path of keys and indexes. */
+function at(value: unknown, ...path: (string | number)[]): unknown {
+  return path.reduce<unknown>((inner, key) => Reflect.get(Object(inner), key), value);
+}
+function resource(kind: string, name: string): unknown {
+  const found = resources.filter((one) => at(one, 'kind') === kind && at(one, 'metadata', 'name') === name);
+  expect(found, `${kind} ${name}`).toHaveLength(1);
+  return found[0];
+}
+const pod = at(resource('Deployment', 'cart'), 'spec', 'template', 'spec');
+const sidecar = at(pod, 'initContainers', 0);
+const application = at(pod, 'containers', 0);
+const text = (kind: string, name: string, key: string): string =>
+  String(at(resource(kind, name), 'data', key));
+const validator = findCommand('kubernetes-validate') ?? '';
+
+describe('the example', () => {
+  test.runIf(validator !== '').each(files)('%s follows the schemas', (name) => {
+    const options = ['--strict', '--no-warn', join(folder, name)];
+    const { status, stdout, stderr } = spawnSync(validator, options, { encoding: 'utf8' });
+    expect(status, stdout + stderr).toBe(0);
+  });
+
+  test('is in one namespace', () => {
+    for (const one of resources.filter((candidate) => at(candidate, 'kind') !== 'Namespace')) {
+      expect(at(one, 'metadata', 'namespace')).toBe('shop');
+    }
+  });
+
+  test('runs the proxy as a native sidecar', () => {
+    expect(at(sidecar, 'restartPolicy')).toBe('Always');
+    expect(at(sidecar, 'startupProbe', 'httpGet', 'path')).toBe('/readyz');
+    expect(at(sidecar, 'readinessProbe', 'httpGet', 'path')).toBe('/readyz');
+    expect(at(sidecar, 'livenessProbe', 'httpGet', 'path')).toBe('/healthz');
+  });
+
+  test('gives the sidecar the time that its configuration asks for', () => {
+    const config = parseAllDocuments(text('ConfigMap', 'cart-sallyport', 'config.yaml'))[0]?.toJS();
+    const seconds = (key: string): number => Number.parseInt(String(at(config, 'shutdown', key)), 10);
+    const preStop = Number(at(application, 'lifecycle', 'preStop', 'sleep', 'seconds'));
+    const grace = Number(at(pod, 'terminationGracePeriodSeconds'));
+    expect(grace).toBeGreaterThan(preStop + seconds('delay') + seconds('drain'));
+  });
+
+  test('has no way to the application around the proxy', () => {
+    expect(at(application, 'env', 0, 'value')).toBe('127.0.0.1:8080');
+    expect(at(application, 'ports')).toBeUndefined();
+    const policy = resource('NetworkPolicy', 'cart-through-sallyport');
+    const ports = [0, 1].map((index) => at(policy, 'spec', 'ingress', index, 'ports', 0, 'port'));
+    expect(ports).toEqual([8443, 15021]);
+    expect(at(policy, 'spec', 'ingress')).toHaveLength(2);
+    expect(at(policy, 'spec', 'podSelector', 'matchLabels')).toEqual({ app: 'cart' });
+  });
+
+  test.each([
+    { name: 'sallyport', container: sidecar },
+    { name: 'cart', container: application },
+  ])('locks the container $name', ({ container }) => {
+    expect(at(container, 'securityContext')).toEqual({
+      runAsUser: 65532,
+      runAsGroup: 65532,
+      runAsNonRoot: true,
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    expect(at(container, 'resources', 'requests')).toBeDefined();
+  });
+
+  test('issues exactly one SPIFFE ID, that of the service account', () => {
+    const account = at(pod, 'serviceAccountName');
+    const id = `spiffe://example.org/ns/shop/sa/${account}`;
+    expect(at(resource('Certificate', 'cart'), 'spec', 'uris')).toEqual([id]);
+  });
+});
