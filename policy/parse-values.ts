@@ -1,0 +1,44 @@
+// A list of values of one field, read through the field's parser.
+import type { Node } from 'yaml';
+import type { DocumentReader } from './document-reader.ts';
+import { SERVICE_ACCOUNTS_MAX } from './limits.ts';
+import type { Field, Matcher } from './model.ts';
+import { VALUE_PARSERS } from './parse-value.ts';
+
+/** What a rule needs to know of its policy. */
+export interface RuleContext {
+  readonly namespace: string;
+  readonly id: string;
+  /** Where the rule is in its document, for messages: `spec.rules[0]`. */
+  readonly what: string;
+}
+
+/** Reads a list of values of one field. */
+export function parseValues(
+  reader: DocumentReader,
+  node: Node,
+  what: string,
+  context: RuleContext,
+  field: Exclude<Field, 'requestPrincipals'>,
+): Matcher[] {
+  const max =
+    field === 'serviceAccounts' || field === 'source.serviceAccount' ? SERVICE_ACCOUNTS_MAX : undefined;
+  const out: Matcher[] = [];
+  for (const [index, item] of reader.items(node, what, max === undefined ? {} : { max }).entries()) {
+    const text = reader.string(item, `${what}[${index}]`);
+    if (text === undefined) continue;
+    const matcher = VALUE_PARSERS[field](text, context.namespace);
+    if ('kind' in matcher) out.push(matcher);
+    else reader.error(item, matcher);
+  }
+  return out;
+}
+
+/** JWT fields exist in the language and not yet in the engine: refused, never ignored. */
+export function refuseJwt(reader: DocumentReader, node: Node, what: string): void {
+  reader.error(node, {
+    code: 'ERR_POLICY_NOT_BUILT',
+    message: `\`${what}\` needs a verified JWT, and JWT validation is not built yet`,
+    hint: 'remove the condition; a rule without it is wider, so think before you do',
+  });
+}
