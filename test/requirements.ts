@@ -1,4 +1,5 @@
-// What the tests use from the machine. Required parts have no substitute; optional ones only add foreign opinions.
+// What the tests use from the machine. Required parts have no substitute; optional ones only add foreign
+// opinions.
 import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -12,7 +13,9 @@ export interface Requirement {
   readonly install: string;
 }
 
-/** Where scripts keep what they install for the tests: outside the repository, so that a new clone finds it. */
+/**
+ * Where scripts keep what they install for the tests: outside the repository, so that a new clone finds it.
+ */
 export const CACHE_FOLDER = join(homedir(), '.cache', 'sallyport');
 
 const VENV = join(CACHE_FOLDER, 'venv');

@@ -1,4 +1,5 @@
-// Reads the repository's TypeScript as syntax trees, so that tidy's rules judge code and not text that looks like it.
+// Reads the repository's TypeScript as syntax trees, so that tidy's rules judge code and not text that looks
+// like it.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix, relative, sep } from 'node:path';
 import {

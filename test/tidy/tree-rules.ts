@@ -1,8 +1,12 @@
-// tidy's rules about files together: who may import whom, what a start of the proxy loads, and how long files are.
+// tidy's rules about files together: who may import whom, what a start of the proxy loads, and how long files
+// are.
 import { NO_REGULAR_EXPRESSION } from './file-rules.ts';
 import type { Finding, Import, Source } from './source.ts';
 
-/** What the files of a folder may import besides their own folder. `test` and `docs` stand outside the product. */
+/**
+ * What the files of a folder may import besides their own folder. `test` and `docs` stand outside the
+ * product.
+ */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   policy: ['core'],

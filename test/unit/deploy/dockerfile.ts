@@ -1,4 +1,5 @@
-// Reads a Dockerfile as far as ours goes, and carries out its stages in plain folders: there is no engine to ask.
+// Reads a Dockerfile as far as ours goes, and carries out its stages in plain folders: there is no engine to
+// ask.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -44,7 +45,10 @@ export function execForm(text: string): string[] {
   return words.map(String);
 }
 
-/** Carries out COPY, WORKDIR and RUN of every stage under `folder`; the commands see this machine, not the base. */
+/**
+ * Carries out COPY, WORKDIR and RUN of every stage under `folder`; the commands see this machine, not the
+ * base.
+ */
 export function buildStages(
   stages: readonly Stage[],
   context: string,

@@ -1,4 +1,5 @@
-// The systemd unit: what the sandbox forbids, how fast a crash is mended, and systemd's own opinion where it is installed.
+// The systemd unit: what the sandbox forbids, how fast a crash is mended, and systemd's own opinion where it
+// is installed.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
