@@ -1,0 +1,132 @@
+// From file contents to a verified IdentityState, all or nothing: parse, match, verify; every fault is a diagnostic.
+// Pure: the same bytes and the same time give the same answer.
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
+import type { Certificate } from './certificate.ts';
+import type { Crl } from './crl.ts';
+import { writePem } from './pem.ts';
+import {
+  type FileContent,
+  type Findings,
+  place,
+  readBundle,
+  readCertificates,
+  readCrls,
+  readPrivateKey,
+} from './read-files.ts';
+import type { IdentityState } from './source.ts';
+import { allowsPurpose, leafFindings } from './svid.ts';
+import type { TrustBundle } from './trust-bundle.ts';
+import { createPeerVerifier } from './verify.ts';
+
+/** Everything that makes up an identity, as read. */
+export interface IdentityMaterial {
+  readonly trustDomain: TrustDomain;
+  /** PEM chain, leaf first. */
+  readonly certificate: FileContent;
+  readonly key: FileContent;
+  readonly bundles: ReadonlyMap<TrustDomain, FileContent>;
+  readonly crls: ReadonlyMap<TrustDomain, FileContent>;
+}
+
+/** Verifies `material` as a whole at `nowMs`; null when `findings` has errors. */
+export function verifyIdentity(
+  material: IdentityMaterial,
+  nowMs: number,
+  findings: Findings,
+): Omit<IdentityState, 'generation'> | null {
+  const chain = readCertificates(material.certificate, findings);
+  const key = readPrivateKey(material.key, findings);
+  const bundles = new Map<TrustDomain, TrustBundle>();
+  for (const [trustDomain, content] of material.bundles) {
+    const bundle = readBundle(trustDomain, content, nowMs, findings);
+    if (bundle !== null) bundles.set(trustDomain, bundle);
+  }
+  const crls = new Map<TrustDomain, readonly Crl[]>();
+  for (const [trustDomain, content] of material.crls)
+    crls.set(trustDomain, readCrls(content, nowMs, findings));
+  const [leaf] = chain;
+  if (leaf === undefined || key === null) return null;
+  checkKeyPair(material, leaf, key, findings);
+  const spiffeId = checkLeaf(material, leaf, findings);
+  if (spiffeId === null || findings.errors > 0) return null;
+  const verdict = createPeerVerifier({ bundles, crls }, { purpose: 'server' }).verify(
+    chain.map((certificate) => certificate.der),
+    nowMs,
+  );
+  if (!verdict.ok) {
+    const hint =
+      verdict.reason === 'expired-certificate'
+        ? 'issue a new certificate and check the clock; rotation tools write the same file again'
+        : 'the certificate, its intermediates and `identity.files.bundles` must belong together';
+    findings.error(
+      'ERR_IDENTITY_REFUSED',
+      place(material.certificate),
+      `${verdict.reason}: ${verdict.message}`,
+      hint,
+    );
+    return null;
+  }
+  return {
+    spiffeId,
+    certificateChainPem: chain.map(toPem).join(''),
+    privateKeyPem: key.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    notBeforeMs: verdict.identity.notBeforeMs,
+    notAfterMs: verdict.identity.notAfterMs,
+    bundles,
+    trustAnchorsPem: [...bundles.values()].flatMap((bundle) => bundle.anchors.map(toPem)),
+    crls,
+  };
+}
+
+function checkKeyPair(
+  { certificate, key: keyFile }: IdentityMaterial,
+  leaf: Certificate,
+  key: KeyObject,
+  findings: Findings,
+): void {
+  let matches = false;
+  try {
+    const ofLeaf = createPublicKey({ key: leaf.publicKey.spki, format: 'der', type: 'spki' });
+    matches = ofLeaf.equals(createPublicKey(key));
+  } catch {
+    // a public key that OpenSSL cannot load matches nothing
+  }
+  if (!matches)
+    findings.error(
+      'ERR_KEY_MISMATCH',
+      place(keyFile),
+      `the private key does not belong to the certificate in \`${certificate.file}\``,
+      'both files must come from one issuance; the leaf is the first certificate of the chain',
+    );
+}
+
+function checkLeaf(material: IdentityMaterial, leaf: Certificate, findings: Findings): SpiffeId | null {
+  const { spiffeId, findings: broken } = leafFindings(leaf);
+  for (const { severity, message, rule } of broken) {
+    if (severity === 'warning')
+      findings.warn('LINT_SVID', place(material.certificate), `${message} (${rule})`, HINT_SVID);
+    else findings.error('ERR_SVID_INVALID', place(material.certificate), `${message} (${rule})`, HINT_SVID);
+  }
+  if (!allowsPurpose(leaf, 'server'))
+    findings.error('ERR_SVID_INVALID', place(material.certificate), 'it cannot act as a server', HINT_SVID);
+  if (spiffeId !== null && spiffeId.trustDomain !== material.trustDomain)
+    findings.error(
+      'ERR_IDENTITY_TRUST_DOMAIN',
+      place(material.certificate),
+      `the certificate is \`${spiffeId.uri}\`, not of trust domain \`${material.trustDomain}\``,
+      'correct `identity.trustDomain`, or use a certificate of that trust domain',
+    );
+  if (!material.bundles.has(material.trustDomain))
+    findings.error(
+      'ERR_BUNDLE_MISSING',
+      undefined,
+      `there is no bundle for the own trust domain \`${material.trustDomain}\``,
+      `add \`${material.trustDomain}: ca.pem\` to \`identity.files.bundles\``,
+    );
+  return spiffeId;
+}
+
+const HINT_SVID = 'run `sallyport certs inspect` on the file';
+
+const toPem = (certificate: Certificate): string => writePem('CERTIFICATE', certificate.der);

@@ -1,0 +1,167 @@
+// The verdict on a peer's certificate chain: is it an X509-SVID, and does it lead to the bundle of its own trust domain?
+// Called once per handshake; node's own `authorized` flag is never the verdict.
+import { hash } from 'node:crypto';
+import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
+import type { Certificate } from './certificate.ts';
+import { parseCertificate } from './certificate.ts';
+import type { Crl } from './crl.ts';
+import { DerError } from './der.ts';
+import { CHAIN_BYTES_MAX, CHAIN_CERTIFICATES_MAX, VERIFIED_LEAVES_MAX } from './limits.ts';
+import type { CertificateFault, CertificateReason, PathRequest, SignatureMemo } from './path.ts';
+import { findPath } from './path.ts';
+import type { PeerPurpose } from './svid.ts';
+import { allowsPurpose, leafFindings } from './svid.ts';
+import type { TrustBundle } from './trust-bundle.ts';
+
+/** What is known about a verified peer. */
+export interface PeerIdentity {
+  readonly spiffeId: SpiffeId;
+  /** Lower-case hex SHA-256 of the leaf's DER. */
+  readonly fingerprintSha256: string;
+  /** Lower-case hex. */
+  readonly serial: string;
+  /** The latest notBefore and the earliest notAfter of the whole path. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** The verdict. `message` is for logs: lower case, without control characters, never sent to the peer. */
+export type PeerVerdict = { readonly ok: true; readonly identity: PeerIdentity } | CertificateFault;
+
+/** What peers are verified against: the part of an IdentityState that matters here. */
+export interface TrustState {
+  readonly bundles: ReadonlyMap<TrustDomain, TrustBundle>;
+  /** CRLs by the trust domain that they were configured for. */
+  readonly crls: ReadonlyMap<TrustDomain, readonly Crl[]>;
+}
+
+/** Verifies peers against one generation of bundles and CRLs; a new generation takes a new verifier. */
+export interface PeerVerifier {
+  /** `chain`: DER as sent, leaf first. The buffers must not change afterwards. Never throws on peer input. */
+  verify(chain: readonly Buffer[], nowMs: number): PeerVerdict;
+}
+
+/** Makes a verifier for peers that act as `purpose`. */
+export function createPeerVerifier(
+  state: TrustState,
+  options: { readonly purpose: PeerPurpose },
+): PeerVerifier {
+  const verified = new Map<string, VerifiedLeaf>();
+  const context: Context = {
+    state,
+    purpose: options.purpose,
+    memo: { keys: new WeakMap(), crls: new WeakMap() },
+  };
+  return {
+    verify(chain, nowMs) {
+      const leaf = chain[0];
+      if (leaf === undefined) return refuse('no-certificate', 'the peer sent no certificate');
+      const key = leaf.length > CHAIN_BYTES_MAX ? '' : hash('sha256', leaf, 'hex');
+      const known = verified.get(key);
+      if (known !== undefined) {
+        verified.delete(key);
+        if (nowMs >= known.identity.notBeforeMs && nowMs < known.validUntilMs) {
+          verified.set(key, known); // at the end again: the map's order is the order of use
+          return known.verdict;
+        }
+      }
+      const result = verifyChain(chain, nowMs, context);
+      if (!('validUntilMs' in result)) return result;
+      if (verified.size >= VERIFIED_LEAVES_MAX) verified.delete(verified.keys().next().value ?? '');
+      verified.set(key, result);
+      return result.verdict;
+    },
+  };
+}
+
+interface Context {
+  readonly state: TrustState;
+  readonly purpose: PeerPurpose;
+  readonly memo: SignatureMemo;
+}
+
+interface VerifiedLeaf {
+  readonly identity: PeerIdentity;
+  readonly verdict: PeerVerdict;
+  readonly validUntilMs: number;
+}
+
+function verifyChain(
+  chain: readonly Buffer[],
+  nowMs: number,
+  context: Context,
+): VerifiedLeaf | CertificateFault {
+  const certificates = parseChain(chain);
+  if ('reason' in certificates) return certificates;
+  const [leaf, ...intermediates] = certificates;
+  const { spiffeId, findings } = leafFindings(leaf);
+  const broken = findings.find((finding) => finding.severity === 'error');
+  if (spiffeId === null || broken !== undefined)
+    return refuse('invalid-svid', `${broken?.message ?? 'no SPIFFE ID'} (${broken?.rule ?? ''})`);
+  if (!allowsPurpose(leaf, context.purpose))
+    return refuse('invalid-svid', `extended key usage lacks ${context.purpose}Auth (X509-SVID section 4.4)`);
+  const bundle = context.state.bundles.get(spiffeId.trustDomain);
+  if (bundle === undefined)
+    return refuse('wrong-trust-domain', `there is no bundle for trust domain \`${spiffeId.trustDomain}\``);
+  const request = {
+    leaf,
+    intermediates,
+    bundle,
+    crls: context.state.crls.get(spiffeId.trustDomain) ?? [],
+    purpose: context.purpose,
+    nowMs,
+  };
+  const path = findPath(request, context.memo);
+  if (!path.ok) return foreignSigner(request, path, context) ?? path;
+  const identity: PeerIdentity = {
+    spiffeId,
+    fingerprintSha256: leaf.fingerprintSha256,
+    serial: leaf.serial,
+    notBeforeMs: path.notBeforeMs,
+    notAfterMs: path.notAfterMs,
+  };
+  return { identity, verdict: { ok: true, identity }, validUntilMs: path.validUntilMs };
+}
+
+function parseChain(chain: readonly Buffer[]): [Certificate, ...Certificate[]] | CertificateFault {
+  if (chain.length > CHAIN_CERTIFICATES_MAX)
+    return refuse('untrusted-certificate', `the chain has more than ${CHAIN_CERTIFICATES_MAX} certificates`);
+  if (chain.reduce((sum, der) => sum + der.length, 0) > CHAIN_BYTES_MAX)
+    return refuse('untrusted-certificate', `the chain is larger than ${CHAIN_BYTES_MAX} bytes`);
+  const parsed: Certificate[] = [];
+  for (const [i, der] of chain.entries()) {
+    try {
+      parsed.push(parseCertificate(der));
+    } catch (error) {
+      if (!(error instanceof DerError)) throw error;
+      return refuse('invalid-svid', `certificate ${i + 1} of the chain is not valid DER: ${error.message}`);
+    }
+  }
+  const [leaf, ...rest] = parsed;
+  return leaf === undefined ? refuse('no-certificate', 'the peer sent no certificate') : [leaf, ...rest];
+}
+
+/** Names the trust domain whose CA signed for a foreign ID: the mistake, or the attack, that an operator must see. */
+function foreignSigner(
+  request: PathRequest,
+  failed: CertificateFault,
+  context: Context,
+): CertificateFault | null {
+  if (failed.reason !== 'untrusted-certificate') return null;
+  const own = request.bundle.trustDomain;
+  for (const bundle of context.state.bundles.values()) {
+    if (bundle === request.bundle) continue;
+    if (findPath({ ...request, bundle, crls: [] }, context.memo).ok)
+      return refuse(
+        'wrong-trust-domain',
+        `an ID of trust domain \`${own}\` is signed by the bundle of \`${bundle.trustDomain}\``,
+      );
+  }
+  return null;
+}
+
+const refuse = (reason: CertificateReason, message: string): CertificateFault => ({
+  ok: false,
+  reason,
+  message,
+});
