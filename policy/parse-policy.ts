@@ -9,6 +9,7 @@ import type { Action, Policy, PolicyOptions } from './model.ts';
 import { parseAnnotations } from './parse-annotations.ts';
 import { parseRule } from './parse-rule.ts';
 import { parseScope } from './parse-scope.ts';
+import type { RuleContext } from './parse-values.ts';
 import { validatePolicy } from './validate.ts';
 
 /** A policy that was refused, and what is still certain about it. */
@@ -65,7 +66,10 @@ export function parsePolicy(
     nowMs,
   });
   const id = `ns[${namespace ?? ''}]-policy[${name ?? ''}]`;
-  const rules = parseRules(reader, spec, { action, namespace: namespace ?? '', id });
+  const sameTrustDomains = [
+    ...new Set([options.localTrustDomain, 'cluster.local', ...options.trustDomainAliases]),
+  ];
+  const rules = parseRules(reader, spec, { action, namespace: namespace ?? '', sameTrustDomains, id });
   const policy: Policy = {
     namespace: namespace ?? '',
     name: name ?? '',
@@ -122,7 +126,7 @@ function parseAction(reader: DocumentReader, spec: ReadonlyMap<string, Entry> | 
 function parseRules(
   reader: DocumentReader,
   spec: ReadonlyMap<string, Entry> | null,
-  context: { action: Action | null; namespace: string; id: string },
+  context: { action: Action | null } & Omit<RuleContext, 'what'>,
 ): Policy['rules'] {
   const entry = spec?.get('rules');
   const items =
@@ -137,7 +141,7 @@ function parseRules(
     });
   return items.map((item, index) =>
     parseRule(reader, item, {
-      namespace: context.namespace,
+      ...context,
       id: `${context.id}-rule[${index}]`,
       what: `spec.rules[${index}]`,
     }),

@@ -14,7 +14,7 @@ export const VALUE_PARSERS: Readonly<Record<Exclude<Field, 'requestPrincipals'>,
   principals: parsePrincipal,
   namespaces: (text) => parseWildcard(text),
   serviceAccounts: parseServiceAccount,
-  trustDomains: parseTrustDomainValue,
+  trustDomains: (text) => parseWildcard(text),
   ipBlocks: parseBlock,
   remoteIpBlocks: parseBlock,
   hosts: parseHostValue,
@@ -27,7 +27,7 @@ export const VALUE_PARSERS: Readonly<Record<Exclude<Field, 'requestPrincipals'>,
   'source.namespace': (text) => parseWildcard(text),
   'source.principal': parsePrincipal,
   'source.serviceAccount': parseServiceAccount,
-  'source.trustDomain': parseTrustDomainValue,
+  'source.trustDomain': (text) => parseWildcard(text),
   'destination.ip': parseBlock,
   'destination.port': parsePortValue,
   'connection.sni': (text) => parseWildcard(text),
@@ -40,16 +40,9 @@ export function isToken(text: string): boolean {
 
 // SPIFFE ID without scheme; with it accepted too.
 function parsePrincipal(text: string): Matcher | Fault {
-  const matcher = parseWildcard(text.startsWith('spiffe://') ? text.slice(9) : text);
-  if ('kind' in matcher && 'value' in matcher) {
-    if (matcher.value === '' || !/^[A-Za-z0-9._\-/]*$/.test(matcher.value))
-      return {
-        code: 'ERR_POLICY_PRINCIPAL',
-        message: `principal \`${text}\` can be no SPIFFE ID`,
-        hint: 'write `trust-domain/ns/NAMESPACE/sa/ACCOUNT`, or a prefix or suffix of it',
-      };
-  }
-  return matcher;
+  const bare = text.startsWith('spiffe://') ? text.slice(9) : text;
+  if (bare === '') return { code: 'ERR_POLICY_EMPTY', message: `principal \`${text}\` is only a scheme` };
+  return parseWildcard(bare);
 }
 
 function parseServiceAccount(text: string, namespace: string): Matcher | Fault {
@@ -65,17 +58,6 @@ function parseServiceAccount(text: string, namespace: string): Matcher | Fault {
   if (parts.length > 2 || parts.some((part) => !/^[A-Za-z0-9._-]+$/.test(part)))
     return bad('is not `namespace/account`');
   return { kind: 'exact', value: parts.length === 1 ? `${namespace}/${text}` : text };
-}
-
-function parseTrustDomainValue(text: string): Matcher | Fault {
-  const matcher = parseWildcard(text);
-  if ('kind' in matcher && 'value' in matcher && !/^[a-z0-9._-]+$/.test(matcher.value))
-    return {
-      code: 'ERR_POLICY_TRUST_DOMAIN',
-      message: `\`${text}\` can be no trust domain`,
-      hint: 'a trust domain has lower-case letters, digits, `.`, `-` and `_`, without scheme or path',
-    };
-  return matcher;
 }
 
 function parseBlock(text: string): Matcher | Fault {
@@ -106,17 +88,13 @@ const STANDARD_METHODS = new Set([
 
 function parseMethod(text: string): Matcher | Fault {
   const upper = text.toUpperCase();
-  const matcher = parseWildcard(text);
-  if (!('kind' in matcher) || matcher.kind === 'presence' || !('value' in matcher)) return matcher;
-  if (!isToken(matcher.value))
-    return { code: 'ERR_POLICY_METHOD', message: `\`${text}\` can be no HTTP method` };
-  if (matcher.kind === 'exact' && text !== upper && STANDARD_METHODS.has(upper))
+  if (text !== upper && STANDARD_METHODS.has(upper))
     return {
       code: 'ERR_POLICY_METHOD',
       message: `method \`${text}\` would never match: methods are case-sensitive`,
       hint: `did you mean \`${upper}\`?`,
     };
-  return matcher;
+  return parseWildcard(text);
 }
 
 // Case-insensitive, one trailing dot dropped; the port counts only when the value has one.
@@ -127,10 +105,8 @@ function parseHostValue(text: string): Matcher | Fault {
     hint,
   });
   if (text.includes('://')) return bad('has a scheme', 'write the host alone, or host:port');
-  if (/[/?#@\s\\]/.test(text))
-    return bad('has a character that no host has', 'write the host alone, or host:port');
   for (const c of text)
-    if (c > '~' || c < '!') return bad('is not ASCII', 'write internationalized names in punycode (xn--…)');
+    if (c > '~') return bad('is not ASCII', 'write internationalized names in punycode (xn--…)');
   const matcher = parseWildcard(text.toLowerCase());
   if (!('kind' in matcher) || !('value' in matcher) || matcher.kind === 'prefix') return matcher;
   const colon = matcher.value.indexOf(':', matcher.value.lastIndexOf(']') + 1);
