@@ -1,0 +1,164 @@
+// The decision log: which requests get a line, how often a repeated denial does, and when its near misses are explained.
+// Attackers drive denials: equal ones of one caller collapse to a line a second with `count`, and explaining is rationed.
+import type { Clock, Timer } from '../../core/clock.ts';
+import type { NearRule } from '../../policy/request.ts';
+import { DecisionLines, type HandshakeRefusal } from './decision-line.ts';
+import type { WorkloadName } from './flow.ts';
+import { TimeText } from './json-text.ts';
+import type { Lines } from './line-writer.ts';
+import type { RequestRecord } from './record.ts';
+import { Redaction } from './redaction.ts';
+
+/** Names the nearest rules of a denied request. Costs far more than the decision did. */
+export type Explain = (record: RequestRecord) => readonly NearRule[];
+
+/** `log` of the configuration. */
+export interface DecisionLogConfig {
+  /** Which requests get a line; `sampled` = every denial and a share of the rest. */
+  readonly decisions: 'none' | 'denied' | 'sampled' | 'all';
+  /** Share of allowed requests that are logged when `sampled`, 0 to 1. */
+  readonly sample: number;
+  readonly fields: Readonly<Record<string, string>>;
+  readonly redact: readonly string[];
+}
+
+/** What a decision log needs. */
+export interface DecisionLogOptions {
+  readonly config: DecisionLogConfig;
+  readonly workload: WorkloadName;
+  readonly lines: Lines;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly explain: Explain | null;
+}
+
+const COLLAPSE_MS = 1000;
+/** Different denials held at once. Past it further ones get no line, and count as dropped. */
+const HELD_MAX = 1000;
+const EXPLAINED_PER_SECOND = 20;
+
+/** A denial that had its line: the text to repeat (with the ids of the first) and how many came since. */
+interface Held {
+  readonly text: string;
+  sinceMs: number;
+  count: number;
+}
+
+/** Writes the lines. */
+export class DecisionLog {
+  readonly #options: DecisionLogOptions;
+  readonly #text: DecisionLines;
+  readonly #time = new TimeText();
+  /** By flow, or by text for handshakes. */
+  readonly #held = new Map<object | string, Held>();
+  #timer: Timer | null = null;
+  #explainSecond = 0;
+  #explained = 0;
+  #dropped = 0;
+
+  constructor(options: DecisionLogOptions) {
+    const { config, workload } = options;
+    this.#options = options;
+    const redaction = new Redaction(config.redact);
+    this.#text = new DecisionLines({ workload, redaction, fields: config.fields });
+  }
+
+  /** Denials that got no line because too many different ones came at once. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** The headers that the loaded policies name; called at every swap. */
+  setHeaders(names: readonly string[]): void {
+    this.#text.setHeaders(names);
+  }
+
+  /** One request; `flow` stands for all requests like it. */
+  request(record: RequestRecord, flow: object): void {
+    const { decisions, sample } = this.#options.config;
+    if (decisions === 'none') return;
+    if (record.verdict === 'deny' || wouldBeDenied(record)) this.#denied(record, flow);
+    else if (decisions === 'all' || (decisions === 'sampled' && this.#options.random() < sample)) {
+      this.#write(this.#text.request(record, null), 0);
+    }
+  }
+
+  /** A handshake that was refused: one line a second by listener, reason and address. */
+  handshake(refusal: HandshakeRefusal): void {
+    if (this.#options.config.decisions === 'none') return;
+    const key = `${refusal.listener.index} ${refusal.reason} ${refusal.sourceIp}`;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#collapses(key)) return;
+    this.#hold(key, this.#text.handshake(refusal), nowMs);
+  }
+
+  /** Writes the counts that are still held; called once, when the proxy stops. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    for (const held of this.#held.values()) if (held.count > 0) this.#write(held.text, held.count);
+    this.#held.clear();
+  }
+
+  #denied(record: RequestRecord, flow: object): void {
+    if (this.#collapses(flow)) return;
+    this.#hold(flow, this.#text.request(record, this.#near(record)), record.endMs);
+  }
+
+  /** True when this denial needs no line now: it was counted, or there is no room to count it. */
+  #collapses(key: object | string): boolean {
+    const held = this.#held.get(key);
+    if (held !== undefined) {
+      held.count++;
+      return true;
+    }
+    if (this.#held.size < HELD_MAX) return false;
+    this.#dropped++;
+    return true;
+  }
+
+  #hold(key: object | string, text: string, nowMs: number): void {
+    this.#write(text, 0);
+    this.#held.set(key, { text, sinceMs: nowMs, count: 0 });
+    this.#timer ??= this.#options.clock.after(COLLAPSE_MS, () => this.#sweep());
+  }
+
+  #sweep(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [key, held] of this.#held) {
+      if (nowMs - held.sinceMs < COLLAPSE_MS) continue;
+      if (held.count === 0) {
+        this.#held.delete(key);
+        continue;
+      }
+      this.#write(held.text, held.count);
+      held.sinceMs = nowMs;
+      held.count = 0;
+    }
+    this.#timer = this.#held.size === 0 ? null : this.#options.clock.after(COLLAPSE_MS, () => this.#sweep());
+  }
+
+  #near(record: RequestRecord): readonly NearRule[] | null {
+    const { explain, clock } = this.#options;
+    if (explain === null || record.reason !== 'default-deny') return null;
+    const second = Math.floor(clock.monotonicMs() / 1000);
+    if (second !== this.#explainSecond) {
+      this.#explainSecond = second;
+      this.#explained = 0;
+    }
+    if (this.#explained >= EXPLAINED_PER_SECOND) return null;
+    this.#explained++;
+    return explain(record);
+  }
+
+  #write(text: string, count: number): void {
+    const time = this.#time.at(this.#options.clock.now());
+    this.#options.lines.write(`{"time":"${time}",${text}${count === 0 ? '' : `,"count":${count}`}}\n`);
+  }
+}
+
+/** Forwarded, and would be denied if the dry-run policies were enforced. */
+function wouldBeDenied(record: RequestRecord): boolean {
+  return record.decision?.dryRun?.verdict === 'deny' && record.decision.verdict === 'allow';
+}
