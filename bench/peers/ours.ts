@@ -1,0 +1,140 @@
+// sallyport itself, from emitted JavaScript, with everything a production sidecar has on: metrics, the log
+// of denials (on a pipe that the harness reads), flow records and 1,000 rules.
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ENTRY } from '../build.ts';
+import type { Child } from '../child.ts';
+import { plainGet } from '../plain-http.ts';
+import { authorizationPolicies, type BenchRule, benchRules } from '../rules.ts';
+import type { Session } from '../session.ts';
+import { type Peer, type PeerSetup, type RunningPeer, waitUntil } from './peer.ts';
+
+const RULES = 1_000;
+
+export const ours: Peer = {
+  name: 'sallyport',
+  tls: true,
+  policies: RULES,
+  missing: missingOurs,
+  async start(setup) {
+    const prepared = await prepareOurs(setup, RULES);
+    const { profileDirectory } = setup;
+    const nodeArgs =
+      profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
+    const child = launchOurs(setup.session, prepared, { nodeArgs, cpu: setup.session.cpus?.proxy });
+    await waitUntil(child, () => isReady(prepared), 'was not ready');
+    return { port: prepared.port, child, verify: () => verifyOurs(prepared, child) } satisfies RunningPeer;
+  },
+};
+
+/** Configuration, policies and ports of one sallyport. */
+export interface PreparedOurs {
+  readonly configuration: string;
+  readonly policyDirectory: string;
+  readonly port: number;
+  readonly statusPort: number;
+  readonly adminPort: number;
+}
+
+export function missingOurs(): string | null {
+  return existsSync(ENTRY.source) ? null : `${ENTRY.source} is not there: run this from a checkout`;
+}
+
+/** Writes the configuration and `rules` rules below a directory of its own. */
+export async function prepareOurs(setup: PeerSetup, rules: number): Promise<PreparedOurs> {
+  const { session, pki } = setup;
+  const [port, statusPort, adminPort] = [
+    await session.freePort(),
+    await session.freePort(),
+    await session.freePort(),
+  ];
+  const directory = join(session.directory, `sallyport-${port}`);
+  const policyDirectory = join(directory, 'policies');
+  mkdirSync(policyDirectory, { recursive: true });
+  writePolicies({ policyDirectory }, benchRules(rules, setup.allowed), pki.namespace);
+  const configuration = join(directory, 'sallyport.yaml');
+  const address = (p: number): string => `127.0.0.1:${p}`;
+  writeFileSync(
+    configuration,
+    JSON.stringify({
+      workload: { namespace: pki.namespace, serviceAccount: 'web', labels: { app: 'web' } },
+      identity: {
+        trustDomain: pki.trustDomain,
+        files: {
+          certificate: pki.server.certificate,
+          key: pki.server.key,
+          bundles: { [pki.trustDomain]: pki.authority },
+        },
+      },
+      listeners: [
+        {
+          name: 'inbound',
+          address: address(port),
+          protocol: 'http',
+          mtls: 'strict',
+          upstream: address(setup.upstreamPort),
+          limits: { connectionsPerIdentity: 10_000 }, // the whole load is one caller
+        },
+      ],
+      policy: { files: ['policies/'] },
+      status: { address: address(statusPort) },
+      admin: { address: address(adminPort) },
+      log: { decisions: 'denied' },
+      flows: { file: 'flows.jsonl', interval: '10s' },
+      shutdown: { delay: '0s', drain: '1s' },
+    }),
+  );
+  return { configuration, policyDirectory, port, statusPort, adminPort };
+}
+
+/** Writes each policy file beside the folder and moves it in, so that the watcher never sees half a file. */
+export function writePolicies(
+  where: Pick<PreparedOurs, 'policyDirectory'>,
+  rules: readonly BenchRule[],
+  namespace: string,
+): void {
+  for (const [name, text] of authorizationPolicies(rules, namespace)) {
+    const beside = `${where.policyDirectory}.${name}.new`;
+    writeFileSync(beside, text);
+    renameSync(beside, join(where.policyDirectory, name));
+  }
+}
+
+export function launchOurs(
+  session: Session,
+  prepared: PreparedOurs,
+  options: {
+    readonly entry?: string;
+    readonly nodeArgs?: readonly string[];
+    readonly cpu?: string | undefined;
+    readonly ipc?: boolean;
+  },
+): Child {
+  return session.start({
+    name: 'sallyport',
+    command: process.execPath,
+    args: [
+      ...(options.nodeArgs ?? []),
+      options.entry ?? ENTRY.emitted,
+      'proxy',
+      '--config',
+      prepared.configuration,
+    ],
+    cpu: options.cpu,
+    ipc: options.ipc ?? false,
+  });
+}
+
+export async function isReady(prepared: PreparedOurs): Promise<boolean> {
+  return (await plainGet(prepared.statusPort, '/readyz'))?.status === 200;
+}
+
+/** After one denied request: are metrics, flows and the log of denials really on? */
+async function verifyOurs(prepared: PreparedOurs, child: Child): Promise<string | null> {
+  const metrics = await plainGet(prepared.statusPort, '/metrics');
+  if (!metrics?.body.includes('sallyport_requests_total')) return '/metrics has no sallyport_requests_total';
+  const flows = await plainGet(prepared.adminPort, '/flows');
+  if (flows?.status !== 200) return `/flows answers ${flows?.status ?? 'nothing'}`;
+  await waitUntil(child, async () => child.tail.includes('default-deny'), 'did not log the denied request');
+  return null;
+}

@@ -1,0 +1,71 @@
+// What every peer of the benchmark offers: is it installed, how is it started with the equivalent
+// configuration.
+
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Child } from '../child.ts';
+import type { Pki } from '../pki.ts';
+import type { BenchRule } from '../rules.ts';
+import type { Session } from '../session.ts';
+
+/** What a peer is started with. */
+export interface PeerSetup {
+  readonly session: Session;
+  readonly pki: Pki;
+  readonly upstreamPort: number;
+  /** The rule that allows the load; a peer with policies gets it among its others. */
+  readonly allowed: BenchRule;
+  /** Where CPU profiles of ours go, undefined = none. */
+  readonly profileDirectory: string | undefined;
+}
+
+/** A started peer. `child` is null for a peer that is no process of its own. */
+export interface RunningPeer {
+  readonly port: number;
+  readonly child: Child | null;
+  /** Peer-specific proof that what must be on is on; a sentence when it is not. */
+  readonly verify?: () => Promise<string | null>;
+}
+
+export interface Peer {
+  readonly name: string;
+  /** False = plaintext straight to the application. */
+  readonly tls: boolean;
+  /** Number of policies; 0 = the peer decides nothing. */
+  readonly policies: number;
+  /** The exact command that installs it, when it is missing. */
+  missing(): string | null;
+  start(setup: PeerSetup): Promise<RunningPeer>;
+}
+
+const START_MS_MAX = 15_000;
+
+/** Waits until `port` accepts. @throws with the child's last output when it ends, or after 15 s */
+export async function waitForPort(child: Child, port: number): Promise<void> {
+  await waitUntil(child, () => accepts(port), 'did not open its port');
+}
+
+/** Polls `ready` every 20 ms while `child` runs. @throws when it ends, or after 15 s */
+export async function waitUntil(
+  child: Child,
+  ready: () => Promise<boolean>,
+  otherwise: string,
+): Promise<void> {
+  const deadline = performance.now() + START_MS_MAX;
+  while (!(await ready())) {
+    if (!child.running) throw new Error(`${child.name} ended: ${child.tail}`);
+    if (performance.now() > deadline) throw new Error(`${child.name} ${otherwise}: ${child.tail}`);
+    await sleep(20);
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

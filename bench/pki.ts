@@ -1,0 +1,66 @@
+// The certificates of one run: a P-256 authority, the proxy's and the caller's X509-SVIDs, and a stranger's.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Authority, createAuthority } from '../certs/authority.ts';
+
+/** Paths of PEM files. */
+export interface KeyPair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface Pki {
+  readonly trustDomain: string;
+  /** Path of the PEM file that both sides trust. */
+  readonly authority: string;
+  readonly server: KeyPair;
+  readonly client: KeyPair;
+  /** The caller's SPIFFE ID, but of an authority that the proxy does not know. */
+  readonly stranger: KeyPair;
+  /** SPIFFE ID of the caller without its scheme. */
+  readonly clientPrincipal: string;
+  readonly namespace: string;
+}
+
+/** TLS material of a client, ready for node:tls; an empty certificate is none. */
+export interface ClientMaterial {
+  readonly authority: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+const TRUST_DOMAIN = 'bench.example';
+const NAMESPACE = 'bench';
+
+/** Makes everything below `directory`. */
+export async function makePki(directory: string): Promise<Pki> {
+  const authority = await createAuthority({ trustDomain: TRUST_DOMAIN });
+  const strangers = await createAuthority({ trustDomain: TRUST_DOMAIN });
+  const authorityFile = join(directory, 'authority.pem');
+  writeFileSync(authorityFile, authority.certificatePem);
+  const clientPrincipal = `${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/caller`;
+  const serverPrincipal = `${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/web`;
+  return {
+    trustDomain: TRUST_DOMAIN,
+    namespace: NAMESPACE,
+    authority: authorityFile,
+    server: await issue(authority, serverPrincipal, join(directory, 'server')),
+    client: await issue(authority, clientPrincipal, join(directory, 'client')),
+    stranger: await issue(strangers, clientPrincipal, join(directory, 'stranger')),
+    clientPrincipal,
+  };
+}
+
+/** Reads what a client needs to call the proxy as `pair`, or as nobody. */
+export function clientMaterial(pki: Pki, pair: KeyPair | null): ClientMaterial {
+  const read = (path: string | undefined): string => (path === undefined ? '' : readFileSync(path, 'utf8'));
+  return { authority: read(pki.authority), certificate: read(pair?.certificate), key: read(pair?.key) };
+}
+
+async function issue(authority: Authority, principal: string, path: string): Promise<KeyPair> {
+  const pair = { certificate: `${path}.pem`, key: `${path}.key` };
+  const svid = await authority.issue({ spiffeId: `spiffe://${principal}`, dnsNames: ['localhost'] });
+  writeFileSync(pair.certificate, svid.chainPem);
+  writeFileSync(pair.key, svid.privateKeyPem ?? '', { mode: 0o600 });
+  return pair;
+}

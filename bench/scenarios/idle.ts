@@ -1,0 +1,104 @@
+// What 2,000 open mutual TLS connections cost in memory: sallyport against a bare node:tls server in the
+// same run.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { round, upperBound } from '../claim.ts';
+import { bareTls } from '../peers/bare-tls.ts';
+import { envoy1 } from '../peers/envoy.ts';
+import { haproxy } from '../peers/haproxy.ts';
+import { ours } from '../peers/ours.ts';
+import type { Peer } from '../peers/peer.ts';
+import { memoryOf, processTree } from '../proc.ts';
+import { ratios, summarize } from '../statistics.ts';
+import { type Bench, type Report, type Scenario, targetOf } from './scenario.ts';
+
+const CONNECTIONS = 2_000;
+/** Opened and closed before the first reading, so that code and arenas are not counted as connections. */
+const WARM_CONNECTIONS = 100;
+const CONCURRENCY = 16;
+const RATIO_MAX = 1.2;
+const ROUNDS = 3;
+
+export const idle: Scenario = {
+  name: 'idle',
+  summary: `memory of each of ${CONNECTIONS} open connections, against a bare node:tls server`,
+  run,
+};
+
+async function run(bench: Bench): Promise<Report> {
+  const notes: string[] = [];
+  const peers = [ours, bareTls, haproxy, envoy1].filter((peer) => {
+    const missing = peer.missing();
+    if (missing !== null) notes.push(`${peer.name}: skipped, not installed; to install it: ${missing}`);
+    return missing === null;
+  });
+  const kibPerConnection = new Map<string, (number | null)[]>(peers.map(({ name }) => [name, []]));
+  for (let i = 1; i <= ROUNDS; i++) {
+    for (const peer of peers) {
+      // A fresh process each time: freed memory does not go back to the system.
+      const kib = await measure(bench, peer).catch((error: unknown) => {
+        notes.push(`${peer.name}: round ${i} failed: ${String(error)}`);
+        return null;
+      });
+      kibPerConnection.get(peer.name)?.push(kib);
+      bench.progress(`round ${i}/${ROUNDS}: ${peer.name} ${round(kib ?? Number.NaN)} KiB per connection`);
+    }
+  }
+  const of = (peer: Peer): (number | null)[] => kibPerConnection.get(peer.name) ?? [];
+  return {
+    claims: [
+      upperBound({
+        text: `an idle connection <= ${RATIO_MAX} x a bare node:tls server`,
+        bound: RATIO_MAX,
+        values: ratios(of(ours), of(bareTls)),
+        unit: ' x',
+      }),
+    ],
+    tables: [
+      {
+        title: `RSS per open mutual TLS connection, ${CONNECTIONS} of them`,
+        columns: ['peer', 'KiB', '[min-max]'],
+        rows: peers.map((peer) => {
+          const s = summarize(of(peer).filter((kib) => kib !== null));
+          return [peer.name, round(s.median), `[${round(s.min)}-${round(s.max)}]`];
+        }),
+      },
+    ],
+    notes,
+    data: Object.fromEntries(kibPerConnection),
+  };
+}
+
+async function measure(bench: Bench, peer: Peer): Promise<number> {
+  const running = await peer.start(bench.setup);
+  try {
+    const pids = running.child === null ? [] : processTree(running.child.pid);
+    const open = {
+      kind: 'open',
+      target: targetOf(bench, { port: running.port, tls: peer.tls }),
+      concurrency: CONCURRENCY,
+    } as const;
+    await bench.load.run({ ...open, count: WARM_CONNECTIONS });
+    await bench.load.run({ kind: 'release' });
+    const before = await settledRssKib(pids);
+    await bench.load.run({ ...open, count: CONNECTIONS });
+    const after = await settledRssKib(pids);
+    const released = await bench.load.run({ kind: 'release' });
+    if (released.refused > 0) throw new Error(`${released.refused} connections were closed while idle`);
+    return (after - before) / CONNECTIONS;
+  } finally {
+    await running.child?.stop();
+  }
+}
+
+/** RSS once it has stayed within 0.5 % for a second; its last value after ten seconds. */
+async function settledRssKib(pids: readonly number[]): Promise<number> {
+  let last = memoryOf(pids).rssKib;
+  let steady = 0;
+  for (let i = 0; i < 40 && steady < 4; i++) {
+    await sleep(250);
+    const now = memoryOf(pids).rssKib;
+    steady = Math.abs(now - last) <= last * 0.005 ? steady + 1 : 0;
+    last = now;
+  }
+  return last;
+}

@@ -1,0 +1,55 @@
+// Starts the peers of a scenario and proves each of them; what is missing or fails its proof is noted, not
+// measured.
+import { check } from '../check.ts';
+import type { Target } from '../load/protocol.ts';
+import type { Peer, RunningPeer } from '../peers/peer.ts';
+import { processTree } from '../proc.ts';
+import { ALLOWED_PATH, type Bench, targetOf } from './scenario.ts';
+
+/** A peer that runs and passed its check. */
+export interface Contestant {
+  readonly peer: Peer;
+  readonly running: RunningPeer;
+  readonly target: Target;
+  readonly pids: readonly number[];
+  readonly tls: string;
+}
+
+export interface LineUp {
+  readonly contestants: readonly Contestant[];
+  readonly notes: readonly string[];
+}
+
+/** Starts every wanted peer of `peers`. `bodyBytes` is what an allowed answer must have. */
+export async function lineUp(
+  bench: Bench,
+  peers: readonly Peer[],
+  bodyBytes = bench.options.bodyBytes,
+): Promise<LineUp> {
+  const contestants: Contestant[] = [];
+  const notes: string[] = [];
+  const wanted = bench.options.peers;
+  for (const peer of peers.filter(({ name }) => wanted === null || wanted.includes(name))) {
+    const missing = peer.missing();
+    if (missing !== null) {
+      notes.push(`${peer.name}: skipped, not installed; to install it: ${missing}`);
+      continue;
+    }
+    bench.progress(`starting ${peer.name}`);
+    try {
+      const running = await peer.start(bench.setup);
+      const report = await check(peer, running, { pki: bench.setup.pki, path: ALLOWED_PATH, bodyBytes });
+      if (report.fault === null) {
+        const pids = running.child === null ? [] : processTree(running.child.pid);
+        const target = targetOf(bench, { port: running.port, tls: peer.tls });
+        contestants.push({ peer, running, target, pids, tls: report.tls });
+      } else {
+        notes.push(`${peer.name}: not measured, it failed its check: ${report.fault}`);
+        await running.child?.stop();
+      }
+    } catch (error) {
+      notes.push(`${peer.name}: not measured: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return { contestants, notes };
+}

@@ -1,0 +1,76 @@
+// From process start to /readyz 200 with 100 rules, from emitted JavaScript and from the sources.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ENTRY } from '../build.ts';
+import { round, upperBound } from '../claim.ts';
+import { isReady, launchOurs, missingOurs, type PreparedOurs, prepareOurs } from '../peers/ours.ts';
+import { summarize } from '../statistics.ts';
+import type { Bench, Report, Scenario } from './scenario.ts';
+
+const RULES = 100;
+const STARTS = 10;
+const START_MS_MAX = 15_000;
+const FORMS = [
+  { name: 'emitted', entry: ENTRY.emitted, boundMs: 350 },
+  { name: 'source', entry: ENTRY.source, boundMs: 600 },
+] as const;
+
+export const start: Scenario = {
+  name: 'start',
+  summary: `process start to ready with ${RULES} rules, ${STARTS} starts each`,
+  run,
+};
+
+async function run(bench: Bench): Promise<Report> {
+  const missing = missingOurs();
+  const series = FORMS.map((form) => ({ ...form, startsMs: [] as number[] }));
+  if (missing === null) {
+    const prepared = await prepareOurs(bench.setup, RULES);
+    for (const { entry } of series) await startOnce(bench, prepared, entry); // files are in the page cache
+    for (let i = 1; i <= STARTS; i++) {
+      for (const { entry, startsMs } of series) startsMs.push(await startOnce(bench, prepared, entry));
+      const said = series.map(({ name, startsMs }) => `${name} ${round(startsMs.at(-1) ?? 0)} ms`);
+      bench.progress(`start ${i}/${STARTS}: ${said.join(', ')}`);
+    }
+  }
+  return {
+    claims: series.map(({ name, boundMs, startsMs }) =>
+      upperBound({
+        text: `start to ready from ${name} <= ${boundMs} ms`,
+        bound: boundMs,
+        values: startsMs,
+        unit: ' ms',
+        ...(missing === null ? {} : { missing }),
+      }),
+    ),
+    tables: [
+      {
+        title: `process start to ready, ${RULES} rules, not pinned`,
+        columns: ['form', 'median ms', '[min-max]'],
+        rows: series.map(({ name, startsMs }) => {
+          const s = summarize(startsMs);
+          return [name, round(s.median), `[${round(s.min)}-${round(s.max)}]`];
+        }),
+      },
+    ],
+    notes: missing === null ? [] : [missing],
+    data: Object.fromEntries(series.map(({ name, startsMs }) => [name, startsMs])),
+  };
+}
+
+async function startOnce(bench: Bench, prepared: PreparedOurs, entry: string): Promise<number> {
+  const startMs = performance.now();
+  // Not pinned: a pod's proxy starts on whatever CPU is free, and compiles policies on a second thread.
+  const child = launchOurs(bench.setup.session, prepared, { entry });
+  try {
+    while (!(await isReady(prepared))) {
+      if (!child.running) throw new Error(`sallyport ended: ${child.tail}`);
+      if (performance.now() - startMs > START_MS_MAX)
+        throw new Error(`sallyport was not ready: ${child.tail}`);
+      await sleep(2);
+    }
+    return performance.now() - startMs;
+  } finally {
+    await child.stop();
+  }
+}
