@@ -8,6 +8,7 @@ import { buildWhenStale } from './build.ts';
 import { formatClaim } from './claim.ts';
 import { LoadDriver } from './load/driver.ts';
 import { type BenchOptions, parseOptions, USAGE } from './options.ts';
+import { PEER_NAMES } from './peers/all.ts';
 import { missingOurs } from './peers/ours.ts';
 import { makePki } from './pki.ts';
 import { hottestOf } from './profile.ts';
@@ -30,15 +31,17 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     options = parseOptions(args);
   } catch (error) {
-    console.error(`${messageOf(error)}\n${USAGE}`);
-    return 2;
+    return wrong(messageOf(error));
+  }
+  if (options.help) {
+    console.log(usage());
+    return 0;
   }
   const scenario = SCENARIOS.find(({ name }) => name === options.scenario);
-  if (options.help || scenario === undefined) {
-    const list = SCENARIOS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n');
-    console[options.help ? 'log' : 'error'](`${USAGE}\nscenarios:\n${list}`);
-    return options.help ? 0 : 2;
-  }
+  if (scenario === undefined) return wrong(`there is no scenario \`${options.scenario}\``);
+  const stranger = options.peers?.find((name) => !PEER_NAMES.includes(name));
+  if (stranger !== undefined)
+    return wrong(`there is no peer \`${stranger}\`; peers: ${PEER_NAMES.join(', ')}`);
   if (process.platform !== 'linux') {
     console.error('the harness reads CPU time and memory from /proc: it runs on Linux only');
     return 2;
@@ -46,16 +49,24 @@ async function main(args: readonly string[]): Promise<number> {
   return measure(scenario, options);
 }
 
+function wrong(message: string): number {
+  console.error(`${message}\n\n${usage()}`);
+  return 2;
+}
+
+function usage(): string {
+  return [USAGE, 'scenarios:', ...SCENARIOS.map((s) => `  ${s.name.padEnd(10)} ${s.summary}`)].join('\n');
+}
+
 async function measure(scenario: Scenario, options: BenchOptions): Promise<number> {
   const startedMs = performance.now();
   const progress = (text: string): void =>
     console.error(`[${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(5)} s] ${text}`);
   const session = new Session();
-  const abort = (): void => {
-    session.closeNow();
-    process.exit(130);
-  };
-  process.once('SIGINT', abort).once('SIGTERM', abort);
+  // However this process ends, short of SIGKILL, nothing it started stays behind.
+  const closeNow = (): void => session.closeNow();
+  const abort = (): void => process.exit(130);
+  process.once('exit', closeNow).once('SIGINT', abort).once('SIGTERM', abort);
   let report: Report;
   try {
     if (session.cpus === undefined) progress('warning: nothing is pinned (one CPU, or no taskset)');
@@ -65,7 +76,7 @@ async function measure(scenario: Scenario, options: BenchOptions): Promise<numbe
     return 1;
   } finally {
     await session.close();
-    process.off('SIGINT', abort).off('SIGTERM', abort);
+    process.off('exit', closeNow).off('SIGINT', abort).off('SIGTERM', abort);
   }
   print(report, options);
   if (options.json !== null) writeJson(options.json, scenario, options, session, report);

@@ -9,6 +9,7 @@ import { ours } from '../peers/ours.ts';
 import type { Peer } from '../peers/peer.ts';
 import { memoryOf, processTree } from '../proc.ts';
 import { ratios, summarize } from '../statistics.ts';
+import { installedOf } from './line-up.ts';
 import { type Bench, type Report, type Scenario, targetOf } from './scenario.ts';
 
 const CONNECTIONS = 2_000;
@@ -25,12 +26,7 @@ export const idle: Scenario = {
 };
 
 async function run(bench: Bench): Promise<Report> {
-  const notes: string[] = [];
-  const peers = [ours, bareTls, haproxy, envoy1].filter((peer) => {
-    const missing = peer.missing();
-    if (missing !== null) notes.push(`${peer.name}: skipped, not installed; to install it: ${missing}`);
-    return missing === null;
-  });
+  const { installed: peers, notes } = installedOf(bench, [ours, bareTls, haproxy, envoy1]);
   const kibPerConnection = new Map<string, (number | null)[]>(peers.map(({ name }) => [name, []]));
   for (let i = 1; i <= ROUNDS; i++) {
     for (const peer of peers) {

@@ -27,14 +27,8 @@ export async function lineUp(
   bodyBytes = bench.options.bodyBytes,
 ): Promise<LineUp> {
   const contestants: Contestant[] = [];
-  const notes: string[] = [];
-  const wanted = bench.options.peers;
-  for (const peer of peers.filter(({ name }) => wanted === null || wanted.includes(name))) {
-    const missing = peer.missing();
-    if (missing !== null) {
-      notes.push(`${peer.name}: skipped, not installed; to install it: ${missing}`);
-      continue;
-    }
+  const { installed, notes } = installedOf(bench, peers);
+  for (const peer of installed) {
     bench.progress(`starting ${peer.name}`);
     try {
       const running = await peer.start(bench.setup);
@@ -52,4 +46,17 @@ export async function lineUp(
     }
   }
   return { contestants, notes };
+}
+
+/** The wanted peers of `peers` that are installed, and a note with the install command for each other one. */
+export function installedOf(bench: Bench, peers: readonly Peer[]): { installed: Peer[]; notes: string[] } {
+  const notes: string[] = [];
+  const wanted = bench.options.peers;
+  const installed = peers.filter((peer) => {
+    if (wanted !== null && !wanted.includes(peer.name)) return false;
+    const missing = peer.missing();
+    if (missing !== null) notes.push(`${peer.name}: skipped, not installed; to install it: ${missing}`);
+    return missing === null;
+  });
+  return { installed, notes };
 }

@@ -1,20 +1,15 @@
 // The main scenario: CPU time of each proxy per request, in interleaved rounds, with ratios taken inside a
 // round.
 import { type Claim, round, upperBound } from '../claim.ts';
-import { direct } from '../peers/direct.ts';
-import { envoy1, envoy1000 } from '../peers/envoy.ts';
+import { PROXIES } from '../peers/all.ts';
+import { envoy1 } from '../peers/envoy.ts';
 import { haproxy } from '../peers/haproxy.ts';
-import { nginx } from '../peers/nginx.ts';
-import { nodeHttpsHttpProxy } from '../peers/node-https-http-proxy.ts';
-import { nodeHttpsUndici } from '../peers/node-https-undici.ts';
 import { ours } from '../peers/ours.ts';
 import { type Memory, memoryOf } from '../proc.ts';
 import { isTooWide, ratios, summarize } from '../statistics.ts';
 import type { Table } from '../table.ts';
 import { type Contestant, lineUp } from './line-up.ts';
 import type { Bench, Report, Scenario } from './scenario.ts';
-
-const PEERS = [ours, haproxy, nginx, envoy1, envoy1000, nodeHttpsUndici, nodeHttpsHttpProxy, direct];
 
 /** Requests before the first round (code is compiled, pools are full), and before each window. */
 const FIRST_WARMUP = 10_000;
@@ -44,7 +39,7 @@ export const requests: Scenario = {
 };
 
 async function run(bench: Bench): Promise<Report> {
-  const { contestants, notes: startNotes } = await lineUp(bench, PEERS);
+  const { contestants, notes: startNotes } = await lineUp(bench, PROXIES);
   const notes = [...startNotes];
   const series = contestants.map((contestant): Series => ({ contestant, samples: [] }));
   for (const { contestant } of series) {
