@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { parseConfig } from '../../../core/config-load.ts';
+import { parsePolicies } from '../../../policy/parse.ts';
 import { findCommand } from '../../requirements.ts';
 
 const folder = join(import.meta.dirname, '../../../deploy/kubernetes');
@@ -29,6 +31,10 @@ const sidecar = at(pod, 'initContainers', 0);
 const application = at(pod, 'containers', 0);
 const text = (kind: string, name: string, key: string): string =>
   String(at(resource(kind, name), 'data', key));
+const config = parseConfig(
+  text('ConfigMap', 'cart-sallyport', 'config.yaml'),
+  '/etc/sallyport/config/config.yaml',
+);
 const validator = findCommand('kubernetes-validate') ?? '';
 
 describe('the example', () => {
@@ -52,11 +58,9 @@ describe('the example', () => {
   });
 
   test('gives the sidecar the time that its configuration asks for', () => {
-    const config = parseAllDocuments(text('ConfigMap', 'cart-sallyport', 'config.yaml'))[0]?.toJS();
-    const seconds = (key: string): number => Number.parseInt(String(at(config, 'shutdown', key)), 10);
     const preStop = Number(at(application, 'lifecycle', 'preStop', 'sleep', 'seconds'));
     const grace = Number(at(pod, 'terminationGracePeriodSeconds'));
-    expect(grace).toBeGreaterThan(preStop + seconds('delay') + seconds('drain'));
+    expect(1000 * grace).toBeGreaterThan(1000 * preStop + config.shutdown.delay + config.shutdown.drain);
   });
 
   test('has no way to the application around the proxy', () => {
@@ -89,5 +93,42 @@ describe('the example', () => {
     const account = at(pod, 'serviceAccountName');
     const id = `spiffe://example.org/ns/shop/sa/${account}`;
     expect(at(resource('Certificate', 'cart'), 'spec', 'uris')).toEqual([id]);
+  });
+
+  test('has a configuration that fits the workload, the mounts and the probes', () => {
+    expect(config.workload).toMatchObject({
+      namespace: 'shop',
+      serviceAccount: at(pod, 'serviceAccountName'),
+    });
+    expect(config.workload.labels).toEqual(
+      at(resource('Deployment', 'cart'), 'spec', 'template', 'metadata', 'labels'),
+    );
+    const mounts = [0, 1, 2].map((index) => String(at(sidecar, 'volumeMounts', index, 'mountPath')));
+    const { certificate, key, bundles } = config.identity.files;
+    for (const path of [certificate, key, ...Object.values(bundles), ...config.policy.files]) {
+      expect(
+        mounts.some((mount) => `${path}/`.startsWith(`${mount}/`)),
+        path,
+      ).toBe(true);
+    }
+    const ports = [0, 1].map((index) => at(sidecar, 'ports', index, 'containerPort'));
+    expect(ports).toEqual([config.listeners[0]?.address.port, config.status.address.port]);
+  });
+
+  test('has policies without a finding', () => {
+    const file = { file: 'cart.yaml', text: text('ConfigMap', 'cart-policies', 'cart.yaml') };
+    const options = {
+      rootNamespace: config.policy.rootNamespace,
+      defaultVerdict: config.policy.defaultVerdict,
+      localTrustDomain: config.identity.trustDomain,
+      trustDomains: [],
+      trustDomainAliases: [],
+      emergencyMaxMs: 0,
+      acceptsPlaintext: false,
+      tcpPorts: [],
+    };
+    const { policies, diagnostics } = parsePolicies([file], options, 0);
+    expect(diagnostics).toEqual([]);
+    expect(policies).toHaveLength(1);
   });
 });
