@@ -12,4 +12,13 @@ export const LIMITS = {
   folderDepth: 8,
   /** Symlinks followed on the way to one path; Linux itself gives up at 40. */
   symlinkHops: 16,
+  /** Bytes of a request target; RFC 9110 section 4.1 wants at least 8,000. */
+  targetBytes: 16_384,
+  /** Bytes of a trailer section with its empty line, and its lines: gRPC and checksums need a few. */
+  trailerBytes: 8_192,
+  trailers: 32,
+  /** How long the last log lines and flow records may take at the end, milliseconds. */
+  flushMs: 1_000,
+  /** Bytes of the configuration file; the longest sensible one is a few KiB. */
+  configFileBytes: 1024 * 1024,
 } as const;

@@ -21,7 +21,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   '': [],
 };
 const CORE_PACKAGES = new Set(['zod', 'yaml']);
-const CORE_FILES_MAX = 12;
+const CORE_FILES_MAX = 16;
 /** 10 MB of memory each: loaded by the verbs that need them, never by a start of the proxy. */
 const NOT_AT_START = new Set(['node-forge', 'undici']);
 const LINES_SOFT = 300;
@@ -118,6 +118,14 @@ export function loadedBy(
     }
   }
   return { files, packages };
+}
+
+/** Entries that tidy.test.ts names and that have moved: their rules would hold for nothing. */
+export function entryFindings(sources: readonly Source[], entries: readonly string[]): Finding[] {
+  const paths = new Set(sources.map(({ path }) => path));
+  return entries
+    .filter((path) => !paths.has(path))
+    .map((path) => ({ path, line: 0, message: 'is named by the tidy test and does not exist' }));
 }
 
 /** Packages that a running proxy would hold in memory although it does not need them. */

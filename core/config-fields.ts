@@ -1,0 +1,267 @@
+// The kinds of values that a configuration key may have, as zod schemas with what the documentation says about them.
+// The one file of core that knows zod.
+import { z } from 'zod';
+import {
+  type Parsed,
+  parseConnectAddress,
+  parseDuration,
+  parseListenAddress,
+  parseSize,
+} from './config-values.ts';
+
+/** What a reader wants to know about one key. */
+export interface KeyFacts {
+  readonly kind: 'duration' | 'size' | 'address' | 'path' | 'text' | 'number' | 'choice' | 'map' | 'list';
+  /** What may be written, in Markdown. */
+  readonly allowed: string;
+  /** As written in YAML; absent when the key is required. */
+  readonly default?: string;
+}
+
+const facts = new WeakMap<z.ZodType, KeyFacts>();
+
+/** The facts of a leaf; undefined for a section. */
+export const factsOf = (schema: z.ZodType): KeyFacts | undefined => facts.get(schema);
+
+function leaf<S extends z.ZodType>(schema: S, about: KeyFacts, description: string): S {
+  const described = schema.describe(description);
+  facts.set(described, about);
+  return described;
+}
+
+/** A mapping whose keys are all known; any other key is refused. */
+export const section = <S extends z.ZodRawShape>(shape: S, description: string) =>
+  z.strictObject(shape).describe(description);
+
+/** A section that may be left out: every key in it has a default. */
+export const optionalSection = <S extends z.ZodRawShape>(shape: S, description: string) =>
+  z
+    .strictObject(shape)
+    .prefault({} as never)
+    .describe(description);
+
+/** A list of 1 to `max` sections. */
+export const sections = <S extends z.ZodType>(item: S, max: number, description: string) =>
+  z.array(item).min(1).max(max).describe(description);
+
+/** A string that `parse` turns into a value; the fault becomes the issue's message, the hint goes with it. */
+function parsed<T>(parse: (text: string) => Parsed<T>) {
+  return z.string().transform((text, context): T => {
+    const result = parse(text);
+    if ('value' in result) return result.value;
+    context.addIssue({ code: 'custom', message: result.fault, params: { hint: result.hint } });
+    return z.NEVER;
+  });
+}
+
+/** Bounds and default as written in YAML. With `none`, that word is accepted and reads as Infinity. */
+interface Range {
+  readonly default: string;
+  readonly min: string;
+  readonly max: string;
+  readonly none?: boolean;
+}
+
+function quantity(
+  kind: 'duration' | 'size',
+  parse: (text: string) => Parsed<number>,
+  range: Range,
+  description: string,
+) {
+  const bound = (text: string): number => {
+    const result = parse(text);
+    return 'value' in result ? result.value : Number.NaN;
+  };
+  const [min, max] = [bound(range.min), bound(range.max)];
+  const allowed = `${range.min} to ${range.max}${range.none ? ', or `none`' : ''}`;
+  const schema = parsed((text): Parsed<number> => {
+    if (text === 'none' && range.none) return { value: Number.POSITIVE_INFINITY };
+    const result = parse(text);
+    if ('fault' in result || (result.value >= min && result.value <= max)) return result;
+    return { fault: 'is out of range', hint: `allowed: ${allowed}` };
+  });
+  return leaf(schema.prefault(range.default), { kind, allowed, default: range.default }, description);
+}
+
+/** `30s`; milliseconds. */
+export const duration = (range: Range, description: string) =>
+  quantity('duration', parseDuration, range, description);
+
+/** `64KiB`; bytes. */
+export const size = (range: Range, description: string) => quantity('size', parseSize, range, description);
+
+/** A whole number. */
+export function count(range: { min: number; max: number; default: number }, description: string) {
+  const schema = z.number().int().min(range.min).max(range.max).prefault(range.default);
+  const allowed = `${range.min} to ${range.max}`;
+  return leaf(schema, { kind: 'number', allowed, default: String(range.default) }, description);
+}
+
+/** A whole number that has no default of its own; `otherwise` says in words what holds without it. */
+export function optionalCount(range: { min: number; max: number; otherwise: string }, description: string) {
+  const schema = z.number().int().min(range.min).max(range.max).optional();
+  return leaf(
+    schema,
+    { kind: 'number', allowed: `${range.min} to ${range.max}`, default: range.otherwise },
+    description,
+  );
+}
+
+/** A part of one, 0 to 1. */
+export const fraction = (initial: number, description: string) =>
+  leaf(
+    z.number().min(0).max(1).prefault(initial),
+    { kind: 'number', allowed: '0 to 1', default: String(initial) },
+    description,
+  );
+
+/** One of a few words. */
+export function choice<const T extends readonly [string, ...string[]]>(
+  values: T,
+  initial: NoInfer<T[number]>,
+  description: string,
+) {
+  const allowed = values.map((v) => `\`${v}\``).join(', ');
+  return leaf(
+    z.enum(values).prefault(initial as never),
+    { kind: 'choice', allowed, default: initial },
+    description,
+  );
+}
+
+/** One of `words`, or `{ trust: n }`: how many proxies before this one are trusted. */
+export const hops = <const T extends readonly [string, ...string[]]>(
+  words: T,
+  initial: NoInfer<T[number]>,
+  max: number,
+  description: string,
+) =>
+  leaf(
+    z
+      .union([z.enum(words), z.strictObject({ trust: z.number().int().min(1).max(max) })])
+      .prefault(initial as never),
+    {
+      kind: 'choice',
+      allowed: `${words.map((w) => `\`${w}\``).join(', ')}, \`{ trust: 1 }\` to \`{ trust: ${max} }\``,
+      default: initial,
+    },
+    description,
+  );
+
+/** What a text must be: in words, and as a test. */
+export interface TextRule {
+  readonly allowed: string;
+  readonly accepts: (text: string) => boolean;
+}
+
+const ruled = ({ allowed, accepts }: TextRule) => z.string().refine(accepts, { error: `is not ${allowed}` });
+
+/** A required text. */
+export const text = (rule: TextRule, description: string) =>
+  leaf(ruled(rule), { kind: 'text', allowed: rule.allowed }, description);
+
+/** A text with a default. */
+export const textOr = (initial: string, rule: TextRule, description: string) =>
+  leaf(ruled(rule).prefault(initial), { kind: 'text', allowed: rule.allowed, default: initial }, description);
+
+/** A text that may be absent; `otherwise` says in words what holds then. */
+export const optionalText = (otherwise: string, rule: TextRule, description: string) =>
+  leaf(ruled(rule).optional(), { kind: 'text', allowed: rule.allowed, default: otherwise }, description);
+
+const LIST_MAX = 100;
+
+/** A list of texts, empty by default. */
+export const texts = (rule: TextRule, description: string) =>
+  leaf(
+    z.array(ruled(rule)).max(LIST_MAX).prefault([]),
+    { kind: 'list', allowed: `a list, each ${rule.allowed}`, default: '[]' },
+    description,
+  );
+
+/** Texts by key. */
+export const textMap = (rules: { key: TextRule; value: TextRule }, description: string) =>
+  leaf(
+    z.record(ruled(rules.key), ruled(rules.value)).prefault({}),
+    { kind: 'map', allowed: `${rules.key.allowed}: ${rules.value.allowed}`, default: '{}' },
+    description,
+  );
+
+/** Texts by key, at least one. */
+export const requiredTextMap = (rules: { key: TextRule; value: TextRule }, description: string) =>
+  leaf(
+    z.record(ruled(rules.key), ruled(rules.value)),
+    { kind: 'map', allowed: `${rules.key.allowed}: ${rules.value.allowed}` },
+    description,
+  );
+
+const PATH_CHARACTERS_MAX = 4096; // Linux PATH_MAX
+
+/** What a path must be. */
+export const PATH_RULE: TextRule = {
+  allowed: 'a path, relative to the configuration file',
+  accepts: (t) => t !== '' && t.length <= PATH_CHARACTERS_MAX && !t.includes('\0'),
+};
+
+/** One required file. */
+export const path = (description: string) =>
+  leaf(ruled(PATH_RULE), { kind: 'path', allowed: PATH_RULE.allowed }, description);
+
+/** One file, or `none`, the default, which reads as null. */
+export const pathOrNone = (description: string) =>
+  leaf(
+    ruled(PATH_RULE)
+      .transform((t) => (t === 'none' ? null : t))
+      .prefault('none'),
+    { kind: 'path', allowed: `${PATH_RULE.allowed}, or \`none\``, default: 'none' },
+    description,
+  );
+
+/** At least one file or folder. */
+export const paths = (description: string) =>
+  leaf(
+    z.array(ruled(PATH_RULE)).min(1).max(LIST_MAX),
+    { kind: 'list', allowed: `a list, each ${PATH_RULE.allowed}` },
+    description,
+  );
+
+/** Where to listen. */
+export const listenAddress = (description: string) =>
+  leaf(
+    parsed(parseListenAddress),
+    { kind: 'address', allowed: '`ip:port`, port 0 = any free one' },
+    description,
+  );
+
+/** Where to listen, with a default. */
+export const listenAddressOr = (initial: string, description: string) =>
+  leaf(
+    parsed(parseListenAddress).prefault(initial),
+    { kind: 'address', allowed: '`ip:port`, port 0 = any free one', default: initial },
+    description,
+  );
+
+/** Where to connect. */
+export const connectAddress = (description: string) =>
+  leaf(parsed(parseConnectAddress), { kind: 'address', allowed: '`host:port`' }, description);
+
+/** A section, or just its `address` as a text. */
+export const addressOrSection = <S extends z.ZodType<{ address: unknown }, { address: string }>>(
+  whole: S,
+  description: string,
+) =>
+  z
+    .union([
+      whole,
+      z
+        .string()
+        .transform((address) => ({ address }))
+        .pipe(whole),
+    ])
+    .describe(description);
+
+/** What a schema's value is. */
+export type ValueOf<S extends z.ZodType> = z.output<S>;
+
+/** What the file may hold, as JSON Schema 2020-12. */
+export const jsonSchemaOf = (schema: z.ZodType): Record<string, unknown> =>
+  z.toJSONSchema(schema, { io: 'input', reused: 'inline' });

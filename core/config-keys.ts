@@ -1,0 +1,95 @@
+// Walks the configuration schema: every key with its facts, for did-you-mean, `config explain`, docs/config.md and the
+// JSON Schema. Reads zod's own description of a schema, so that nothing about a key is written twice.
+import type { z } from 'zod';
+import { factsOf, type KeyFacts } from './config-fields.ts';
+import { configSchema } from './config-schema.ts';
+
+/** One key. `path` is `listeners[].limits.headers`; a section has no facts. */
+export interface ConfigKey {
+  readonly path: string;
+  readonly description: string;
+  readonly facts: KeyFacts | undefined;
+}
+
+/** Every key, in the order of the schema, a section before the keys in it. */
+export function configKeys(): ConfigKey[] {
+  return keysOf(configSchema, '');
+}
+
+/** The names that may stand in the section at `path`; empty when there is no such section. */
+export function namesAt(path: readonly PropertyKey[]): string[] {
+  const shape = shapeOf(schemaAt(path));
+  return shape === undefined ? [] : Object.keys(shape);
+}
+
+/** The facts of the key at `path`; undefined for a section. */
+export function exactFacts(path: readonly PropertyKey[]): KeyFacts | undefined {
+  const schema = schemaAt(path);
+  return schema && factsOf(schema);
+}
+
+/** The facts of the key at `path`, or of the list or mapping that an entry at `path` belongs to. */
+export function factsAt(path: readonly PropertyKey[]): KeyFacts | undefined {
+  for (let n = path.length; n > 0; n--) {
+    const facts = exactFacts(path.slice(0, n));
+    if (facts !== undefined) return facts;
+  }
+  return undefined;
+}
+
+/** `['listeners', 0, 'limits']` -> `listeners[0].limits`. */
+export function formatPath(path: readonly PropertyKey[]): string {
+  let out = '';
+  for (const step of path) {
+    if (typeof step === 'number') out += `[${step}]`;
+    else
+      out += `${out === '' ? '' : '.'}${/^[\w-]+$/.test(String(step)) ? String(step) : `"${String(step)}"`}`;
+  }
+  return out;
+}
+
+function keysOf(schema: z.ZodType, prefix: string): ConfigKey[] {
+  const keys: ConfigKey[] = [];
+  for (const [name, child] of Object.entries(shapeOf(schema) ?? {})) {
+    const element = elementOf(child);
+    const list = element !== undefined && factsOf(child) === undefined;
+    const path = `${prefix}${name}${list ? '[]' : ''}`;
+    keys.push({ path, description: child.description ?? '', facts: factsOf(child) });
+    if (factsOf(child) === undefined) keys.push(...keysOf(list ? element : child, `${path}.`));
+  }
+  return keys;
+}
+
+function schemaAt(path: readonly PropertyKey[]): z.ZodType | undefined {
+  let schema: z.ZodType | undefined = configSchema;
+  for (const step of path) {
+    if (schema === undefined) return undefined;
+    schema = typeof step === 'number' ? elementOf(schema) : shapeOf(schema)?.[String(step)];
+  }
+  return schema;
+}
+
+/** The keys of a mapping, also of one behind a default or one form of several. */
+function shapeOf(schema: z.ZodType | undefined): Readonly<Record<string, z.ZodType>> | undefined {
+  const def = schema === undefined ? undefined : definitionOf(schema);
+  if (def === undefined) return undefined;
+  if (def.shape !== undefined) return def.shape;
+  if (def.innerType !== undefined) return shapeOf(def.innerType);
+  return def.options?.map(shapeOf).find((shape) => shape !== undefined);
+}
+
+function elementOf(schema: z.ZodType): z.ZodType | undefined {
+  const def = definitionOf(schema);
+  return def.element ?? (def.innerType === undefined ? undefined : elementOf(def.innerType));
+}
+
+/** The parts of zod's definitions that hold other schemas (zod 4, `schema._zod.def`). */
+interface Definition {
+  readonly shape?: Readonly<Record<string, z.ZodType>>;
+  readonly innerType?: z.ZodType;
+  readonly options?: readonly z.ZodType[];
+  readonly element?: z.ZodType;
+}
+
+// A definition's type names no part; which parts exist depends on the schema's kind, so each is optional here.
+const definitionOf = (schema: z.ZodType): Definition => schema._zod.def as Definition;
