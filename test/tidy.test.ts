@@ -12,6 +12,7 @@ import { type Finding, readSources, type Source } from './tidy/source.ts';
 import {
   arrowFindings,
   coreSizeFindings,
+  entryFindings,
   lengthFindings,
   packageFindings,
   regularExpressionFindings,
@@ -43,6 +44,10 @@ describe('every source', () => {
     { name: 'imports a package in one file per folder', find: () => packageFindings(sources) },
     { name: 'leaves core small', find: () => coreSizeFindings(sources) },
     { name: 'is short', find: () => lengthFindings(sources, LONG_FILES) },
+    {
+      name: 'that a rule starts from exists',
+      find: () => entryFindings(sources, [...PROXY_ENTRIES, ...EVALUATORS]),
+    },
     { name: 'keeps the start of the proxy light', find: () => startFindings(sources, PROXY_ENTRIES) },
     {
       name: 'of the data path has no regular expression',
@@ -120,6 +125,7 @@ const BREAKING: readonly { path: string; text: string; expect: string }[] = [
     expect: 'a regular expression',
   },
   { path: 'policy/long.ts', text: '// c\n'.repeat(301), expect: '301 lines, at most 300' },
+  { path: 'test/long.ts', text: '// c\n'.repeat(501), expect: '501 lines, at most 500' },
   { path: 'policy/listed.ts', text: '// c\n'.repeat(310), expect: 'listed with 320 lines, has 310' },
   { path: 'policy/huge.ts', text: '// c\n'.repeat(501), expect: '501 lines, at most 500' },
 ];
@@ -136,6 +142,7 @@ const KEEPING: readonly { path: string; text: string }[] = [
     text: '// any, console.log and setTimeout in a comment\nexport type A = number;',
   },
   { path: 'policy/message.ts', text: `// c\nexport const a =\n  '${'x'.repeat(120)}';` },
+  { path: 'test/table.ts', text: '// c\n'.repeat(400) },
   { path: 'policy/text.ts', text: "// c\nexport const a = 'console.log(/x/)';" },
   { path: 'cli/print.ts', text: "// c\nconsole.log('a');\nexport const n = new Date(0);" },
   { path: 'test/suite.ts', text: `// c\ndescribe('a', () => {\n${'  f();\n'.repeat(80)}});` },
@@ -154,6 +161,9 @@ describe('the rules', () => {
   test.each(BREAKING)('$path is refused', (row) => {
     expect(found.filter((line) => line.startsWith(`${row.path}:`)).join('\n')).toContain(row.expect);
   });
+  test('notice an entry that has moved', () => {
+    expect(found).toContain('policy/gone.ts:0: is named by the tidy test and does not exist');
+  });
   test.each(KEEPING)('$path is accepted', ({ path }) => {
     expect(found.filter((line) => line.startsWith(`${path}:`))).toEqual([]);
   });
@@ -165,6 +175,7 @@ function findingsOf(tree: readonly Source[]): Finding[] {
     ...arrowFindings(tree),
     ...packageFindings(tree),
     ...lengthFindings(tree, { 'policy/listed.ts': 320, 'policy/huge.ts': 600 }),
+    ...entryFindings(tree, ['policy/gone.ts']),
     ...startFindings(tree, PROXY_ENTRIES),
     ...regularExpressionFindings(tree, EVALUATORS),
   ];
