@@ -155,14 +155,13 @@ export class DocumentReader {
       this.error(node, { code: 'ERR_POLICY_EMPTY', message: `\`${what}\` is an empty string` });
       return undefined;
     }
-    if (node.type === Scalar.PLAIN && isOtherTypeInYaml11(value)) {
-      this.error(node, {
-        code: 'ERR_POLICY_TYPE',
+    // Kubernetes would refuse the value, so reading it as YAML 1.2 says opens nothing: a finding, not an error.
+    if (node.type === Scalar.PLAIN && isOtherTypeInYaml11(value))
+      this.#report('warning', this.position(node), {
+        code: 'LINT_POLICY_YAML11',
         message: `\`${value}\` is a string in YAML 1.2, but not in YAML 1.1, which Kubernetes reads`,
         hint: `quote it: "${value}"`,
       });
-      return undefined;
-    }
     return value;
   }
 
@@ -212,7 +211,7 @@ function describe(node: Node): string {
 
 const YAML11_BOOLEANS = new Set(['y', 'n', 'yes', 'no', 'on', 'off']);
 
-// YAML 1.1 reads these plain words as booleans, and digits with underscores as numbers. Two readings: refused.
+// YAML 1.1 reads these plain words as booleans, and digits with underscores as numbers.
 function isOtherTypeInYaml11(text: string): boolean {
   if (YAML11_BOOLEANS.has(text.toLowerCase())) return true;
   return /^[-+]?(0b[01_]+|0x[0-9a-f_]+|[0-9][0-9_]*(\.[0-9_]*)?)$/i.test(text);
