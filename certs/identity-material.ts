@@ -17,7 +17,7 @@ import {
 import type { IdentityState } from './source.ts';
 import { allowsPurpose, leafFindings } from './svid.ts';
 import type { TrustBundle } from './trust-bundle.ts';
-import { createPeerVerifier } from './verify.ts';
+import { createPeerVerifier, type PeerVerdict, type TrustState } from './verify.ts';
 
 /** Everything that makes up an identity, as read. */
 export interface IdentityMaterial {
@@ -50,10 +50,8 @@ export function verifyIdentity(
   checkKeyPair(material, leaf, key, findings);
   const spiffeId = checkLeaf(material, leaf, findings);
   if (spiffeId === null || findings.errors > 0) return null;
-  const verdict = createPeerVerifier({ bundles, crls }, { purpose: 'server' }).verify(
-    chain.map((certificate) => certificate.der),
-    nowMs,
-  );
+  // Without CRLs: a list that names this very certificate, or is stale, must still take effect for everybody else.
+  const verdict = verifyOwn(chain, { bundles, crls: new Map() }, nowMs);
   if (!verdict.ok) {
     const hint =
       verdict.reason === 'expired-certificate'
@@ -67,6 +65,14 @@ export function verifyIdentity(
     );
     return null;
   }
+  const revoked = verifyOwn(chain, { bundles, crls }, nowMs);
+  if (!revoked.ok)
+    findings.warn(
+      'LINT_IDENTITY_REVOKED',
+      place(material.certificate),
+      `by the configured CRLs this certificate is refused: ${revoked.message}`,
+      'peers with the same CRLs refuse this proxy; renew the certificate or the CRL',
+    );
   return {
     spiffeId,
     certificateChainPem: chain.map(toPem).join(''),
@@ -77,6 +83,11 @@ export function verifyIdentity(
     trustAnchorsPem: [...bundles.values()].flatMap((bundle) => bundle.anchors.map(toPem)),
     crls,
   };
+}
+
+function verifyOwn(chain: readonly Certificate[], trust: TrustState, nowMs: number): PeerVerdict {
+  const ders = chain.map((certificate) => certificate.der);
+  return createPeerVerifier(trust, { purpose: 'server' }).verify(ders, nowMs);
 }
 
 function checkKeyPair(

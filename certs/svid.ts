@@ -6,7 +6,6 @@ import { parseSpiffeId } from '../core/spiffe-id.ts';
 import type { Certificate } from './certificate.ts';
 import { EMPTY_NAME } from './certificate.ts';
 import { PURPOSE } from './extensions.ts';
-import { printable } from './names.ts';
 
 /** One broken rule. Warnings do not refuse. */
 export interface SvidFinding {
@@ -124,7 +123,7 @@ function tryParse(uri: string): SpiffeId | string {
     return parseSpiffeId(uri);
   } catch (error) {
     if (!(error instanceof SallyportError)) throw error;
-    return printable(error.message);
+    return error.message;
   }
 }
 

@@ -19,7 +19,7 @@ const TRUST_DOMAIN_BYTES_MAX = 255; // SPIFFE-ID section 2.1
 
 /** Parses `spiffe://<trust domain>[/path]`. @throws ERR_SPIFFE_ID @see SPIFFE-ID section 2 */
 export function parseSpiffeId(text: string): SpiffeId {
-  if (text.length > ID_BYTES_MAX) throw bad(text.slice(0, 40), `is longer than ${ID_BYTES_MAX} bytes`);
+  if (text.length > ID_BYTES_MAX) throw bad(text, `is longer than ${ID_BYTES_MAX} bytes`);
   if (!text.startsWith('spiffe://')) throw bad(text, 'does not start with `spiffe://`');
   const slash = text.indexOf('/', 9);
   const trustDomain = slash < 0 ? text.slice(9) : text.slice(9, slash);
@@ -76,6 +76,18 @@ const isLower = (c: number): boolean => c >= 0x61 && c <= 0x7a;
 const isDigit = (c: number): boolean => c >= 0x30 && c <= 0x39;
 const isMark = (c: number): boolean => c === 0x2e || c === 0x2d || c === 0x5f;
 
+const SHOWN_CHARACTERS = 100;
+
 function bad(text: string, fault: string): SallyportError {
-  return new SallyportError('ERR_SPIFFE_ID', `\`${text}\` is not a SPIFFE ID: it ${fault}`);
+  return new SallyportError('ERR_SPIFFE_ID', `\`${shown(text)}\` is not a SPIFFE ID: it ${fault}`);
+}
+
+/** Cut, and without control characters: the text may be a stranger's and end up in a log or a terminal. */
+function shown(text: string): string {
+  let result = '';
+  for (let i = 0; i < Math.min(text.length, SHOWN_CHARACTERS); i++) {
+    const c = text.charCodeAt(i);
+    result += c < 0x20 || c > 0x7e ? '?' : text.charAt(i);
+  }
+  return text.length > SHOWN_CHARACTERS ? `${result}…` : result;
 }

@@ -1,0 +1,123 @@
+// What the `certs` verbs share: durations, `trust-domain=FILE` pairs, reading input files, and writing secrets with care.
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { IDENTITY_FILE_BYTES_MAX } from '../certs/limits.ts';
+import type { FileContent } from '../certs/read-files.ts';
+import { SallyportError } from '../core/errors.ts';
+import { parseTrustDomain } from '../core/spiffe-id.ts';
+import type { Io } from './io.ts';
+
+/** An error of usage: exit code 2. */
+export function usage(message: string, hint: string): SallyportError {
+  return new SallyportError('ERR_USAGE', message, { hint });
+}
+
+/** `parseArgs`, strict, with its faults as usage errors. @throws ERR_USAGE */
+export function parseOptions<T extends ParseArgsConfig>(
+  config: T,
+  hint: string,
+): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw usage(error.message.charAt(0).toLowerCase() + error.message.slice(1), hint);
+  }
+}
+
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** `90s`, `30m`, `24h` or `7d` as milliseconds. @throws ERR_USAGE */
+export function parseTtl(text: string): number {
+  const match = /^([1-9]\d{0,8})([smhd])$/.exec(text);
+  const unit = match?.[2];
+  if (unit !== 's' && unit !== 'm' && unit !== 'h' && unit !== 'd')
+    throw usage(`\`${text}\` is not a duration`, 'a number and a unit, for example `24h` or `30d`');
+  return Number(match?.[1]) * UNIT_MS[unit];
+}
+
+/** `example.org=ca.pem`. @throws ERR_USAGE, ERR_SPIFFE_ID */
+export function parseDomainFile(text: string, option: string): { trustDomain: string; file: string } {
+  const equals = text.indexOf('=');
+  if (equals <= 0 || equals === text.length - 1)
+    throw usage(`\`${option} ${text}\` is not a pair`, `for example \`${option} example.org=ca.pem\``);
+  return { trustDomain: parseTrustDomain(text.slice(0, equals)), file: text.slice(equals + 1) };
+}
+
+/** Reads a file that the user named. @throws ERR_FILE */
+export async function readInput(
+  io: Io,
+  file: string,
+  bytesMax = IDENTITY_FILE_BYTES_MAX,
+): Promise<FileContent> {
+  const path = resolve(io.cwd, file);
+  try {
+    if ((await stat(path)).size > bytesMax)
+      throw new SallyportError('ERR_FILE', `\`${file}\` is larger than ${bytesMax} bytes`);
+    return { file, bytes: await readFile(path) };
+  } catch (error) {
+    if (error instanceof SallyportError) throw error;
+    throw new SallyportError('ERR_FILE', `\`${file}\` cannot be read: ${errorCode(error)}`, { cause: error });
+  }
+}
+
+/** A file to write. */
+export interface OutputFile {
+  readonly name: string;
+  readonly text: string;
+  /** Secret files get mode 0600. */
+  readonly secret: boolean;
+}
+
+/**
+ * Writes `files` into the folder `dir`, all or none if one exists already and `force` is not set.
+ * @throws ERR_FILE_EXISTS, ERR_FILE
+ */
+export async function writeOutputs(
+  io: Io,
+  dir: string,
+  files: readonly OutputFile[],
+  force: boolean,
+): Promise<void> {
+  const folder = resolve(io.cwd, dir);
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const { name } of force ? [] : files) {
+      const exists = await stat(join(folder, name)).then(
+        () => true,
+        () => false,
+      );
+      if (exists)
+        throw new SallyportError('ERR_FILE_EXISTS', `\`${join(dir, name)}\` exists already`, {
+          hint: '--force replaces it; a replaced key cannot be recovered',
+        });
+    }
+    for (const file of files) await writeOutput(join(folder, file.name), file, force);
+  } catch (error) {
+    if (error instanceof SallyportError) throw error;
+    throw new SallyportError('ERR_FILE', `\`${dir}\` cannot be written: ${errorCode(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function writeOutput(path: string, { text, secret }: OutputFile, force: boolean): Promise<void> {
+  // `wx` does not follow a file that appeared since the check; the mode is set before the first byte is there.
+  const handle = await open(path, force ? 'w' : 'wx', secret ? 0o600 : 0o644);
+  try {
+    if (secret) await handle.chmod(0o600);
+    await handle.writeFile(text);
+  } finally {
+    await handle.close();
+  }
+}
+
+const errorCode = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error);
+
+/** Terminal colours, or nothing where they are not wanted. */
+export function paint(io: Io, color: 'green' | 'red' | 'yellow' | 'dim', text: string): string {
+  const code = { green: 32, red: 31, yellow: 33, dim: 2 }[color];
+  return io.color ? `\u001b[${code}m${text}\u001b[0m` : text;
+}
