@@ -1,5 +1,5 @@
-// The public key and signature algorithms that X509-SVIDs may use here. What is not in these tables is refused:
-// SHA-1, MD5, DSA, RSA-PSS, explicit curves and keys of unusual size have no row.
+// The public key and signature algorithms that X509-SVIDs may use here. What is not in these tables is
+// refused: SHA-1, MD5, DSA, RSA-PSS, explicit curves and keys of unusual size have no row.
 import type { KeyObject } from 'node:crypto';
 import { verify } from 'node:crypto';
 import { DerError, DerReader, TAG } from './der.ts';
@@ -52,7 +52,8 @@ export function readSignatureAlgorithm(reader: DerReader): {
   const fields = reader.enter(TAG.sequence);
   const oid = fields.oid();
   const algorithm = SIGNATURE_ALGORITHMS.get(oid) ?? null;
-  // RFC 4055 section 5: RSA has NULL parameters; RFC 5758 section 3.2 and RFC 8410 section 3: the others have none.
+  // RFC 4055 section 5: RSA has NULL parameters; RFC 5758 section 3.2 and RFC 8410 section 3: the others have
+  // none.
   if (algorithm?.keyKind === 'rsa' && fields.content(TAG.null).length !== 0)
     throw new DerError('a NULL with content');
   if (algorithm !== null) fields.finish();
@@ -105,7 +106,9 @@ function readRsaKey(spki: Buffer, key: Buffer): PublicKeyInfo {
 
 const refused = (spki: Buffer, fault: string): PublicKeyInfo => ({ spki, kind: 'other', text: fault, fault });
 
-/** True when `signature` over `data` is by `key`. An unusable key or signature is false, never an exception. */
+/**
+ * True when `signature` over `data` is by `key`. An unusable key or signature is false, never an exception.
+ */
 export function verifySignature(
   signed: { readonly data: Buffer; readonly signature: Buffer },
   algorithm: SignatureAlgorithm,

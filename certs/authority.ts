@@ -1,6 +1,7 @@
-// The embedded certificate authority: a self-signed root of a trust domain, intermediates, X509-SVIDs and CRLs.
-// For desks, demos, tests and small installations; its keys are in memory and files, not in an HSM.
+// The embedded certificate authority: a self-signed root of a trust domain, intermediates, X509-SVIDs and
+// CRLs. For desks, demos, tests and small installations; its keys are in memory and files, not in an HSM.
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { systemClock } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';
 import { parseSpiffeId, parseTrustDomain, type SpiffeId, type TrustDomain } from '../core/spiffe-id.ts';
 import {
@@ -166,7 +167,7 @@ export class Authority {
 
   /** DER of a CRL of this CA. */
   issueCrl(request: CrlRequest): Buffer {
-    const thisUpdateMs = request.thisUpdateMs ?? Date.now() - BACKDATE_MS;
+    const thisUpdateMs = request.thisUpdateMs ?? systemClock.now() - BACKDATE_MS;
     const spec = {
       issuer: this.#subject(),
       thisUpdateMs,

@@ -1,5 +1,6 @@
 // What goes into the certificates that the embedded authority issues: names, lifetimes, extensions.
 import { createHash, randomBytes } from 'node:crypto';
+import { systemClock } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';
 import { parseIp } from '../core/ip.ts';
 import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
@@ -51,7 +52,10 @@ export interface IssueRequest extends ProfileOptions {
 // Clocks of peers differ; a certificate that starts now is refused by those behind.
 export const BACKDATE_MS = 60_000;
 
-/** For `/ns/shop/sa/web`: `web`, `web.shop`, `web.shop.svc`; else the last path segment; and `localhost`, for curl. */
+/**
+ * For `/ns/shop/sa/web`: `web`, `web.shop`, `web.shop.svc`; else the last path segment; and `localhost`, for
+ * curl.
+ */
 export function defaultDnsNames(spiffeId: SpiffeId): readonly string[] {
   const { namespace, serviceAccount, path } = spiffeId;
   const name = (serviceAccount ?? path.slice(path.lastIndexOf('/') + 1)).toLowerCase();
@@ -77,7 +81,9 @@ export function authorityName(e: DerEncoder, trustDomain: TrustDomain): Buffer {
   ]);
 }
 
-/** A CA: signs certificates and CRLs, nothing else; its SPIFFE ID is the trust domain (X509-SVID section 3.2). */
+/**
+ * A CA: signs certificates and CRLs, nothing else; its SPIFFE ID is the trust domain (X509-SVID section 3.2).
+ */
 export function authorityProfile(
   e: DerEncoder,
   options: AuthorityOptions,
@@ -99,7 +105,10 @@ export function authorityProfile(
   };
 }
 
-/** The leaf: digital signatures on both sides of TLS, the SPIFFE ID as its one URI, DNS names for ordinary clients. */
+/**
+ * The leaf: digital signatures on both sides of TLS, the SPIFFE ID as its one URI, DNS names for ordinary
+ * clients.
+ */
 export function leafProfile(
   e: DerEncoder,
   request: IssueRequest,
@@ -134,7 +143,7 @@ export function leafProfile(
 
 /** Whole seconds; never beyond the CA's own end, which would only hide the real expiry. */
 function validity(
-  { nowMs = Date.now(), ttlMs }: ProfileOptions,
+  { nowMs = systemClock.now(), ttlMs }: ProfileOptions,
   defaultTtlMs: number,
   endMs: number,
 ): { notBeforeMs: number; notAfterMs: number } {

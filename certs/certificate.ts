@@ -1,4 +1,5 @@
-// An X.509 certificate, read once from DER (RFC 5280 section 4.1) into a value that nothing downstream parses again.
+// An X.509 certificate, read once from DER (RFC 5280 section 4.1) into a value that nothing downstream parses
+// again.
 import { hash } from 'node:crypto';
 import type { PublicKeyInfo, SignatureAlgorithm } from './algorithms.ts';
 import { readPublicKey, readSignatureAlgorithm } from './algorithms.ts';

@@ -1,5 +1,5 @@
-// Certificate revocation lists (RFC 5280 section 5): complete, direct, version 2 lists. Delta, indirect and partitioned
-// lists announce themselves with critical extensions and are refused when the file is read.
+// Certificate revocation lists (RFC 5280 section 5): complete, direct, version 2 lists. Delta, indirect and
+// partitioned lists announce themselves with critical extensions and are refused when the file is read.
 import type { SignatureAlgorithm } from './algorithms.ts';
 import { readSignatureAlgorithm } from './algorithms.ts';
 import { readSerial } from './certificate.ts';
@@ -7,7 +7,10 @@ import { DerError, DerReader, TAG } from './der.ts';
 import { EXTENSION, readAuthorityKeyId, readExtensionList } from './extensions.ts';
 import { CRL_ENTRIES_MAX } from './limits.ts';
 
-/** A parsed CRL. Its signature is checked by the verifier, against the CA that issued the certificate in question. */
+/**
+ * A parsed CRL. Its signature is checked by the verifier, against the CA that issued the certificate in
+ * question.
+ */
 export interface Crl {
   /** DER of the issuer's name as latin1 text. */
   readonly issuer: string;

@@ -1,5 +1,6 @@
-// A strict reader for DER (X.690): definite minimal lengths, low tags, minimal integers and OIDs, nothing left over.
-// It never recurses by itself: the depth is that of the caller's schema, so nested input cannot exhaust the stack.
+// A strict reader for DER (X.690): definite minimal lengths, low tags, minimal integers and OIDs, nothing
+// left over. It never recurses by itself: the depth is that of the caller's schema, so nested input cannot
+// exhaust the stack.
 
 /** What is malformed. Callers turn it into a refusal; it never leaves certs. */
 export class DerError extends Error {}
@@ -20,7 +21,10 @@ export const TAG = {
   set: 0x31,
 } as const;
 
-/** Reads the elements of `bytes[start, end)` one after another. Every method throws DerError on malformed input. */
+/**
+ * Reads the elements of `bytes[start, end)` one after another. Every method throws DerError on malformed
+ * input.
+ */
 export class DerReader {
   readonly bytes: Buffer;
   readonly end: number;

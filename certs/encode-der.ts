@@ -1,5 +1,5 @@
-// Writing DER, through node-forge's ASN.1 encoder: the one file that loads it, and only when something is issued.
-// Nothing on the verifying side imports this file (node-forge costs 10 MB).
+// Writing DER, through node-forge's ASN.1 encoder: the one file that loads it, and only when something is
+// issued. Nothing on the verifying side imports this file (node-forge costs 10 MB).
 import type { asn1 } from 'node-forge';
 
 /** One ASN.1 value, to be put into another or encoded. */

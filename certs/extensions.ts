@@ -1,5 +1,5 @@
-// The certificate extensions of RFC 5280 section 4.2 that decide about an X509-SVID. A critical one that is not read
-// here is reported in `unknownCritical` and refused by the verifier (RFC 5280 section 4.2).
+// The certificate extensions of RFC 5280 section 4.2 that decide about an X509-SVID. A critical one that is
+// not read here is reported in `unknownCritical` and refused by the verifier (RFC 5280 section 4.2).
 import { DerError, DerReader, TAG } from './der.ts';
 import { EXTENSIONS_MAX, NAMES_MAX } from './limits.ts';
 import type { GeneralNames } from './names.ts';
@@ -83,14 +83,16 @@ export function readExtensions(reader: DerReader | null): Extensions {
     else if (oid === EXTENSION.nameConstraints) result.nameConstraints = readNameConstraints(value);
     else if (oid === EXTENSION.subjectKeyIdentifier) result.subjectKeyId = readKeyId(value);
     else if (oid === EXTENSION.authorityKeyIdentifier) result.authorityKeyId = readAuthorityKeyId(value);
-    // Policies restrict nothing while no policy is required (RFC 5280 section 6.1.1 d); policyConstraints, which
-    // could require one, must be critical and is not known here.
+    // Policies restrict nothing while no policy is required (RFC 5280 section 6.1.1 d); policyConstraints,
+    // which could require one, must be critical and is not known here.
     else if (critical && oid !== EXTENSION.certificatePolicies) result.unknownCritical.push(oid);
   }
   return result;
 }
 
-/** Reads `SEQUENCE OF Extension`, of certificates and CRLs alike; an extension that comes twice is refused. */
+/**
+ * Reads `SEQUENCE OF Extension`, of certificates and CRLs alike; an extension that comes twice is refused.
+ */
 export function readExtensionList(
   reader: DerReader,
 ): readonly { oid: string; critical: boolean; value: Buffer }[] {

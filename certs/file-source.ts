@@ -1,5 +1,5 @@
-// Identity from files, as cert-manager, spiffe-helper or `sallyport certs` write them: watched, verified as one set, and
-// swapped in as one set. While a set does not verify, the last good one stays.
+// Identity from files, as cert-manager, spiffe-helper or `sallyport certs` write them: watched, verified as
+// one set, and swapped in as one set. While a set does not verify, the last good one stays.
 import { readFile, stat } from 'node:fs/promises';
 import { type Clock, systemClock, type Timer } from '../core/clock.ts';
 import type { Diagnostic } from '../core/errors.ts';
@@ -26,7 +26,8 @@ export interface FileSourceOptions {
   readonly debounceMs?: number;
 }
 
-// Tools write certificate and key one after the other: a set that does not fit gets this long before it is reported.
+// Tools write certificate and key one after the other: a set that does not fit gets this long before it is
+// reported.
 const GRACE_MS = 1_000;
 
 /**

@@ -1,5 +1,5 @@
-// From file contents to a verified IdentityState, all or nothing: parse, match, verify; every fault is a diagnostic.
-// Pure: the same bytes and the same time give the same answer.
+// From file contents to a verified IdentityState, all or nothing: parse, match, verify; every fault is a
+// diagnostic. Pure: the same bytes and the same time give the same answer.
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
 import type { Certificate } from './certificate.ts';
@@ -50,7 +50,8 @@ export function verifyIdentity(
   checkKeyPair(material, leaf, key, findings);
   const spiffeId = checkLeaf(material, leaf, findings);
   if (spiffeId === null || findings.errors > 0) return null;
-  // Without CRLs: a list that names this very certificate, or is stale, must still take effect for everybody else.
+  // Without CRLs: a list that names this very certificate, or is stale, must still take effect for everybody
+  // else.
   const verdict = verifyOwn(chain, { bundles, crls: new Map() }, nowMs);
   if (!verdict.ok) {
     const hint =

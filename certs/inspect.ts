@@ -1,4 +1,5 @@
-// What a certificate is, in words: for `certs inspect`, which shows everything that `verify` would only refuse by.
+// What a certificate is, in words: for `certs inspect`, which shows everything that `verify` would only
+// refuse by.
 import { formatIp } from '../core/ip.ts';
 import type { Certificate } from './certificate.ts';
 import { PURPOSE } from './extensions.ts';
@@ -28,7 +29,9 @@ export interface Inspection {
   readonly findings: readonly SvidFinding[];
 }
 
-/** Describes `certificate` and judges it at `nowMs`, as a signing certificate if it is a CA, else as a leaf. */
+/**
+ * Describes `certificate` and judges it at `nowMs`, as a signing certificate if it is a CA, else as a leaf.
+ */
 export function inspectCertificate(certificate: Certificate, nowMs: number): Inspection {
   const { extensions } = certificate;
   const names = extensions.subjectAltName?.names;

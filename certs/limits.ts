@@ -1,4 +1,5 @@
-// Limits on certificates and their files, with the reason for each. Peers choose what they send; these bound what it costs.
+// Limits on certificates and their files, with the reason for each. Peers choose what they send; these bound
+// what it costs.
 
 /** Certificates in one chain as sent, leaf included. SPIRE and cert-manager send 1 to 3. */
 export const CHAIN_CERTIFICATES_MAX = 8;
@@ -14,6 +15,9 @@ export const PATH_ATTEMPTS_MAX = 64;
 
 /** Verified leaves remembered by one verifier: about 1 KB each. */
 export const VERIFIED_LEAVES_MAX = 4_096;
+
+/** Intermediates of verified paths remembered by one verifier; a trust domain has a handful at a time. */
+export const KNOWN_INTERMEDIATES_MAX = 64;
 
 /** Extensions in one certificate; X509-SVIDs have about 8. */
 export const EXTENSIONS_MAX = 64;

@@ -1,5 +1,6 @@
-// Name constraints (RFC 5280 section 4.2.1.10; X509-SVID section 4.2): what a signing certificate allows below itself.
-// URI, DNS and IP names are compared; a constraint on any other form refuses a certificate that has such a name.
+// Name constraints (RFC 5280 section 4.2.1.10; X509-SVID section 4.2): what a signing certificate allows
+// below itself. URI, DNS and IP names are compared; a constraint on any other form refuses a certificate that
+// has such a name.
 import type { Certificate } from './certificate.ts';
 import { EMPTY_NAME } from './certificate.ts';
 import type { NameConstraints } from './extensions.ts';

@@ -1,4 +1,5 @@
-// GeneralNames (RFC 5280 section 4.2.1.6) and distinguished names, as far as certificates of workloads need them.
+// GeneralNames (RFC 5280 section 4.2.1.6) and distinguished names, as far as certificates of workloads need
+// them.
 import { DerError, DerReader, TAG } from './der.ts';
 import { NAMES_MAX } from './limits.ts';
 

@@ -1,5 +1,6 @@
-// Certification paths (RFC 5280 section 6): a bounded search from the leaf to a trust anchor by name and key identifier,
-// then validation from the anchor down, so that no key is used before something trusted has vouched for it.
+// Certification paths (RFC 5280 section 6): a bounded search from the leaf to a trust anchor by name and key
+// identifier, then validation from the anchor down, so that no key is used before something trusted has
+// vouched for it.
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { Reason } from '../core/reasons.ts';
 import type { SignatureAlgorithm } from './algorithms.ts';
@@ -37,6 +38,8 @@ export interface ValidPath {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
   readonly validUntilMs: number;
+  /** The intermediates that the path uses. */
+  readonly intermediates: readonly Certificate[];
 }
 
 /** What one path search works on. */
@@ -50,8 +53,10 @@ export interface PathRequest {
   readonly nowMs: number;
 }
 
-/** Signature checks of configured material (anchors, CRLs), which repeat: owned by a verifier. */
+/** Signature checks that repeat, kept for as long as their objects: owned by a verifier. */
 export interface SignatureMemo {
+  /** Certificates whose signature by that issuer was found good. */
+  readonly signedBy: WeakMap<Certificate, Certificate>;
   readonly keys: WeakMap<Certificate, KeyObject>;
   readonly crls: WeakMap<Crl, Map<string, boolean>>;
 }
@@ -69,7 +74,10 @@ interface Search {
   fault: CertificateFault;
 }
 
-/** Tries every continuation of `path` (leaf first). Depth is bounded by PATH_DEPTH_MAX, breadth by the steps left. */
+/**
+ * Tries every continuation of `path` (leaf first). Depth is bounded by PATH_DEPTH_MAX, breadth by the steps
+ * left.
+ */
 function extend(search: Search, path: readonly Certificate[]): ValidPath | null {
   const child = path[path.length - 1];
   if (child === undefined || path.length >= PATH_DEPTH_MAX) return null;
@@ -113,7 +121,9 @@ function mayIssue(issuer: Certificate, child: { readonly extensions: Certificate
 const sameKeyId = (subjectKeyId: string | null, authorityKeyId: string | null): boolean =>
   subjectKeyId === null || authorityKeyId === null || subjectKeyId === authorityKeyId;
 
-/** RFC 5280 section 6.1.3 to 6.1.5 on a path with the anchor first, whose own constraints count (RFC 5937). */
+/**
+ * RFC 5280 section 6.1.3 to 6.1.5 on a path with the anchor first, whose own constraints count (RFC 5937).
+ */
 function validatePath(search: Search, path: readonly Certificate[]): ValidPath | CertificateFault {
   let [notBeforeMs, notAfterMs, crlsUntilMs] = [0, Infinity, Infinity];
   let pathLength = PATH_DEPTH_MAX;
@@ -153,7 +163,8 @@ function validatePath(search: Search, path: readonly Certificate[]): ValidPath |
     pathLength = Math.min(pathLength, certificate.extensions.basicConstraints?.pathLength ?? pathLength);
     if (certificate.extensions.nameConstraints) constraints.push(certificate.extensions.nameConstraints);
   }
-  return { ok: true, notBeforeMs, notAfterMs, validUntilMs: Math.min(notAfterMs, crlsUntilMs) };
+  const validUntilMs = Math.min(notAfterMs, crlsUntilMs);
+  return { ok: true, notBeforeMs, notAfterMs, validUntilMs, intermediates: path.slice(1, -1) };
 }
 
 /** Why this CA may not stand in a path, or null. */
@@ -177,8 +188,9 @@ function validityFault(certificate: Certificate, nowMs: number, isLeaf: boolean)
 }
 
 /**
- * Looks `certificate` up in the CRLs of `issuer`. Only an issuer that has a CRL is asked; then a stale, unreadable or
- * foreign-signed list refuses. The number is when the consulted lists end, Infinity without any.
+ * Looks `certificate` up in the CRLs of `issuer`. Only an issuer that has a CRL is asked; then a stale,
+ * unreadable or foreign-signed list refuses. The number is when the consulted lists end, Infinity without
+ * any.
  */
 function checkRevocation(
   search: Search,
@@ -206,13 +218,12 @@ function checkRevocation(
 }
 
 function signedBy(memo: SignatureMemo, child: Certificate, issuer: Certificate): boolean {
+  if (memo.signedBy.get(child) === issuer) return true;
   if (child.signatureAlgorithm === null) return false;
-  return checkSignature(
-    memo,
-    { data: child.tbs, signature: child.signature },
-    child.signatureAlgorithm,
-    issuer,
-  );
+  const signed = { data: child.tbs, signature: child.signature };
+  if (!checkSignature(memo, signed, child.signatureAlgorithm, issuer)) return false;
+  memo.signedBy.set(child, issuer);
+  return true;
 }
 
 function crlSignedBy(memo: SignatureMemo, crl: Crl, issuer: Certificate): boolean {

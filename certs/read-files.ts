@@ -1,4 +1,5 @@
-// What identity files hold: certificates, bundles, CRLs and a key, each fault a diagnostic with file and line.
+// What identity files hold: certificates, bundles, CRLs and a key, each fault a diagnostic with file and
+// line.
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { Diagnostic, Position } from '../core/errors.ts';
 import type { TrustDomain } from '../core/spiffe-id.ts';

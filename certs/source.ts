@@ -1,9 +1,13 @@
-// Where this proxy's own identity and its peers' bundles come from: files, later the Workload API. One interface.
+// Where this proxy's own identity and its peers' bundles come from: files, later the Workload API. One
+// interface.
 import type { Diagnostic } from '../core/errors.ts';
 import type { SpiffeId } from '../core/spiffe-id.ts';
 import type { TrustState } from './verify.ts';
 
-/** One consistent, verified set: certificate, key, bundles and CRLs that belong together. Never changed, only replaced. */
+/**
+ * One consistent, verified set: certificate, key, bundles and CRLs that belong together. Never changed, only
+ * replaced.
+ */
 export interface IdentityState extends TrustState {
   /** Counts up from 1 with every change. */
   readonly generation: number;
@@ -27,7 +31,10 @@ export interface SvidSource {
   onChange(listener: (state: IdentityState) => void): () => void;
   /** Calls back when a change was refused and the last good state stays, and with warnings. */
   onProblem(listener: (diagnostics: readonly Diagnostic[]) => void): () => void;
-  /** What the last load found: warnings, or the errors for which the last good state stays. Empty when all is well. */
+  /**
+   * What the last load found: warnings, or the errors for which the last good state stays. Empty when all is
+   * well.
+   */
   problems(): readonly Diagnostic[];
   close(): void;
 }
@@ -42,11 +49,14 @@ export interface IdentityReadiness {
   readonly expiresInMs: number;
 }
 
-// A tenth of the lifetime leaves SPIRE (rotates at half) five failed attempts; long-lived files need no more than 5 min.
+// A tenth of the lifetime leaves SPIRE (rotates at half) five failed attempts; long-lived files need no more
+// than 5 min.
 const MARGIN_SHARE = 0.1;
 const MARGIN_MS_MAX = 300_000;
 
-/** Judges `state` at `nowMs`. Readiness is lost before the SVID expires, so that traffic moves away in time. */
+/**
+ * Judges `state` at `nowMs`. Readiness is lost before the SVID expires, so that traffic moves away in time.
+ */
 export function identityReadiness(state: IdentityState | null, nowMs: number): IdentityReadiness {
   if (state === null) return { ready: false, valid: false, expiresSoon: false, expiresInMs: 0 };
   const expiresInMs = state.notAfterMs - nowMs;

@@ -1,5 +1,5 @@
-// What makes a certificate an X509-SVID: the rules of the SPIFFE X509-SVID standard, one finding for each broken one.
-// The verifier refuses on the first error; `certs inspect` shows all of them.
+// What makes a certificate an X509-SVID: the rules of the SPIFFE X509-SVID standard, one finding for each
+// broken one. The verifier refuses on the first error; `certs inspect` shows all of them.
 import { SallyportError } from '../core/errors.ts';
 import type { SpiffeId } from '../core/spiffe-id.ts';
 import { parseSpiffeId } from '../core/spiffe-id.ts';
@@ -45,7 +45,8 @@ export function leafFindings(leaf: Certificate): LeafFindings {
   }
   for (const purpose of ['server', 'client'] as const) {
     if (extendedKeyUsage === null || allowsPurpose(leaf, purpose)) continue;
-    // The standard wants both or none. A one-sided leaf is refused only on the side that it lacks: the verifier asks.
+    // The standard wants both or none. A one-sided leaf is refused only on the side that it lacks: the
+    // verifier asks.
     findings.push({
       severity: 'warning',
       message: `extended key usage lacks ${purpose}Auth: it cannot act as a ${purpose}`,
@@ -57,8 +58,8 @@ export function leafFindings(leaf: Certificate): LeafFindings {
 }
 
 /**
- * Every rule of a signing certificate (a CA) that `ca` breaks. A warning refuses an intermediate but not a trust
- * anchor, which somebody configured.
+ * Every rule of a signing certificate (a CA) that `ca` breaks. A warning refuses an intermediate but not a
+ * trust anchor, which somebody configured.
  */
 export function signingFindings(ca: Certificate): readonly SvidFinding[] {
   const findings: SvidFinding[] = [];
@@ -67,8 +68,8 @@ export function signingFindings(ca: Certificate): readonly SvidFinding[] {
   };
   const { basicConstraints, keyUsage } = ca.extensions;
   if (!basicConstraints?.ca) add('error', '4.1', 'it is not a CA');
-  // RFC 5280 section 6.1.4 (n) lets a CA without key usage sign; the SPIFFE standard does not. Roots made by plain
-  // `openssl req -x509` have none.
+  // RFC 5280 section 6.1.4 (n) lets a CA without key usage sign; the SPIFFE standard does not. Roots made by
+  // plain `openssl req -x509` have none.
   if (keyUsage === null) add('warning', '4.3', 'it has no key usage');
   else if (!keyUsage.usages.has('keyCertSign')) add('error', '4.3', 'key usage lacks keyCertSign');
   const idFault = signingIdFault(ca);

@@ -1,4 +1,5 @@
-// A trust bundle: the signing certificates that a trust domain's SVIDs may lead to. An intermediate may be an anchor.
+// A trust bundle: the signing certificates that a trust domain's SVIDs may lead to. An intermediate may be an
+// anchor.
 import type { TrustDomain } from '../core/spiffe-id.ts';
 import type { Certificate } from './certificate.ts';
 

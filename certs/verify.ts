@@ -1,12 +1,17 @@
-// The verdict on a peer's certificate chain: is it an X509-SVID, and does it lead to the bundle of its own trust domain?
-// Called once per handshake; node's own `authorized` flag is never the verdict.
+// The verdict on a peer's certificate chain: is it an X509-SVID, and does it lead to the bundle of its own
+// trust domain? Called once per handshake; node's own `authorized` flag is never the verdict.
 import { hash } from 'node:crypto';
 import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
 import type { Certificate } from './certificate.ts';
 import { parseCertificate } from './certificate.ts';
 import type { Crl } from './crl.ts';
 import { DerError } from './der.ts';
-import { CHAIN_BYTES_MAX, CHAIN_CERTIFICATES_MAX, VERIFIED_LEAVES_MAX } from './limits.ts';
+import {
+  CHAIN_BYTES_MAX,
+  CHAIN_CERTIFICATES_MAX,
+  KNOWN_INTERMEDIATES_MAX,
+  VERIFIED_LEAVES_MAX,
+} from './limits.ts';
 import type { CertificateFault, CertificateReason, PathRequest, SignatureMemo } from './path.ts';
 import { findPath } from './path.ts';
 import type { PeerPurpose } from './svid.ts';
@@ -50,7 +55,8 @@ export function createPeerVerifier(
   const context: Context = {
     state,
     purpose: options.purpose,
-    memo: { keys: new WeakMap(), crls: new WeakMap() },
+    memo: { keys: new WeakMap(), signedBy: new WeakMap(), crls: new WeakMap() },
+    intermediates: new Map(),
   };
   return {
     verify(chain, nowMs) {
@@ -78,6 +84,8 @@ interface Context {
   readonly state: TrustState;
   readonly purpose: PeerPurpose;
   readonly memo: SignatureMemo;
+  /** Intermediates of paths that held, by fingerprint. Only saves work: each path is validated in full. */
+  readonly intermediates: Map<string, Certificate>;
 }
 
 interface VerifiedLeaf {
@@ -91,7 +99,7 @@ function verifyChain(
   nowMs: number,
   context: Context,
 ): VerifiedLeaf | CertificateFault {
-  const certificates = parseChain(chain);
+  const certificates = parseChain(chain, context.intermediates);
   if ('reason' in certificates) return certificates;
   const [leaf, ...intermediates] = certificates;
   const { spiffeId, findings } = leafFindings(leaf);
@@ -113,6 +121,7 @@ function verifyChain(
   };
   const path = findPath(request, context.memo);
   if (!path.ok) return foreignSigner(request, path, context) ?? path;
+  for (const ca of path.intermediates) remember(context.intermediates, ca);
   const identity: PeerIdentity = {
     spiffeId,
     fingerprintSha256: leaf.fingerprintSha256,
@@ -123,7 +132,16 @@ function verifyChain(
   return { identity, verdict: { ok: true, identity }, validUntilMs: path.validUntilMs };
 }
 
-function parseChain(chain: readonly Buffer[]): [Certificate, ...Certificate[]] | CertificateFault {
+function remember(known: Map<string, Certificate>, ca: Certificate): void {
+  if (known.has(ca.fingerprintSha256)) return;
+  if (known.size >= KNOWN_INTERMEDIATES_MAX) known.delete(known.keys().next().value ?? '');
+  known.set(ca.fingerprintSha256, ca);
+}
+
+function parseChain(
+  chain: readonly Buffer[],
+  known: ReadonlyMap<string, Certificate>,
+): [Certificate, ...Certificate[]] | CertificateFault {
   if (chain.length > CHAIN_CERTIFICATES_MAX)
     return refuse('untrusted-certificate', `the chain has more than ${CHAIN_CERTIFICATES_MAX} certificates`);
   if (chain.reduce((sum, der) => sum + der.length, 0) > CHAIN_BYTES_MAX)
@@ -131,7 +149,7 @@ function parseChain(chain: readonly Buffer[]): [Certificate, ...Certificate[]] |
   const parsed: Certificate[] = [];
   for (const [i, der] of chain.entries()) {
     try {
-      parsed.push(parseCertificate(der));
+      parsed.push(known.get(hash('sha256', der, 'hex')) ?? parseCertificate(der));
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
       return refuse('invalid-svid', `certificate ${i + 1} of the chain is not valid DER: ${error.message}`);
@@ -141,7 +159,10 @@ function parseChain(chain: readonly Buffer[]): [Certificate, ...Certificate[]] |
   return leaf === undefined ? refuse('no-certificate', 'the peer sent no certificate') : [leaf, ...rest];
 }
 
-/** Names the trust domain whose CA signed for a foreign ID: the mistake, or the attack, that an operator must see. */
+/**
+ * Names the trust domain whose CA signed for a foreign ID: the mistake, or the attack, that an operator must
+ * see.
+ */
 function foreignSigner(
   request: PathRequest,
   failed: CertificateFault,

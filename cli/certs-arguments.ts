@@ -1,4 +1,5 @@
-// What the `certs` verbs share: durations, `trust-domain=FILE` pairs, reading input files, and writing secrets with care.
+// What the `certs` verbs share: durations, `trust-domain=FILE` pairs, reading input files, and writing
+// secrets with care.
 import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
@@ -103,7 +104,8 @@ export async function writeOutputs(
 }
 
 async function writeOutput(path: string, { text, secret }: OutputFile, force: boolean): Promise<void> {
-  // `wx` does not follow a file that appeared since the check; the mode is set before the first byte is there.
+  // `wx` does not follow a file that appeared since the check; the mode is set before the first byte is
+  // there.
   const handle = await open(path, force ? 'w' : 'wx', secret ? 0o600 : 0o644);
   try {
     if (secret) await handle.chmod(0o600);

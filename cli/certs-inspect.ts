@@ -1,4 +1,5 @@
-// `sallyport certs inspect`: what is in a certificate file, and in words whether each is a valid X509-SVID and why not.
+// `sallyport certs inspect`: what is in a certificate file, and in words whether each is a valid X509-SVID
+// and why not.
 import { type Certificate, parseCertificate } from '../certs/certificate.ts';
 import { DerError } from '../certs/der.ts';
 import { type Inspection, inspectCertificate } from '../certs/inspect.ts';

@@ -1,4 +1,5 @@
-// `sallyport certs issue`: an X509-SVID from a CA made by `sallyport certs ca`, as the files a configuration names.
+// `sallyport certs issue`: an X509-SVID from a CA made by `sallyport certs ca`, as the files a configuration
+// names.
 import { join, resolve } from 'node:path';
 import { openAuthority } from '../certs/authority.ts';
 import { DEFAULT_TTL_MS, defaultDnsNames, isDnsName } from '../certs/certificate-profile.ts';
@@ -65,7 +66,8 @@ export const certsIssue: Verb = async (args, io) => {
   ];
   await writeOutputs(io, values.out, files, values.force);
   const sameFolder = resolve(io.cwd, values.ca) === resolve(io.cwd, values.out);
-  // The bundle is public and belongs beside the SVID; it is replaced freely, but never over the CA's own file.
+  // The bundle is public and belongs beside the SVID; it is replaced freely, but never over the CA's own
+  // file.
   if (!sameFolder)
     await writeOutputs(
       io,

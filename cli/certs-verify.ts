@@ -1,4 +1,5 @@
-// `sallyport certs verify`: the proxy's own verdict on a certificate file, against bundles and CRLs named on the line.
+// `sallyport certs verify`: the proxy's own verdict on a certificate file, against bundles and CRLs named on
+// the line.
 import type { Crl } from '../certs/crl.ts';
 import { CRL_FILE_BYTES_MAX } from '../certs/limits.ts';
 import { readPem } from '../certs/pem.ts';
@@ -59,7 +60,10 @@ export const certsVerify: Verb = async (args, io) => {
   return verdict.ok ? 0 : 1;
 };
 
-/** The certificates as a peer would send them: PEM in file order, or one DER. What is not a certificate is refused. */
+/**
+ * The certificates as a peer would send them: PEM in file order, or one DER. What is not a certificate is
+ * refused.
+ */
 function readChain(bytes: Buffer): readonly Buffer[] {
   const { blocks, fault } = readPem(bytes.toString('latin1'));
   if (blocks.length === 0 && fault === null) return bytes.length === 0 ? [] : [bytes];

@@ -1,10 +1,13 @@
-// SPIFFE IDs and trust domains: the grammar of the SPIFFE-ID standard, sections 2.1 to 2.4. Nothing is repaired.
+// SPIFFE IDs and trust domains: the grammar of the SPIFFE-ID standard, sections 2.1 to 2.4. Nothing is
+// repaired.
 import { SallyportError } from './errors.ts';
 
 /** A trust domain name, e.g. `example.org`. */
 export type TrustDomain = string;
 
-/** A parsed SPIFFE ID. `uri` is the exact text; `namespace` and `serviceAccount` exist only for `/ns/X/sa/Y`. */
+/**
+ * A parsed SPIFFE ID. `uri` is the exact text; `namespace` and `serviceAccount` exist only for `/ns/X/sa/Y`.
+ */
 export interface SpiffeId {
   readonly uri: string;
   readonly trustDomain: TrustDomain;

@@ -1,4 +1,5 @@
-// The SPIFFE X509-SVID standard, section by section: what a validator accepts, and what it must refuse and why.
+// The SPIFFE X509-SVID standard, section by section: what a validator accepts, and what it must refuse and
+// why.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Authority, createAuthority } from '../../certs/authority.ts';
 import {

@@ -1,4 +1,5 @@
-// The DER reader: every form that BER allows and DER does not is refused; mutated certificates never slip through.
+// The DER reader: every form that BER allows and DER does not is refused; mutated certificates never slip
+// through.
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Authority, createAuthority } from '../../../certs/authority.ts';

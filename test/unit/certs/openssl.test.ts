@@ -1,4 +1,5 @@
-// OpenSSL as the foreign oracle: it accepts what we issue, reads it the same way, and we accept what it issues.
+// OpenSSL as the foreign oracle: it accepts what we issue, reads it the same way, and we accept what it
+// issues.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

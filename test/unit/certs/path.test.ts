@@ -1,5 +1,7 @@
 // Path search: anchors, cross-signing, loops, bounds, algorithms, and the memory of verified leaves.
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Authority, createAuthority } from '../../../certs/authority.ts';
 import type { CertificateSpec } from '../../../certs/build-certificate.ts';
@@ -275,6 +277,24 @@ describe('memory of verified leaves', () => {
     expect(verdict.ok && verdict.identity.notAfterMs).toBe(middle.certificate.notAfterMs);
   });
 
+  test('a remembered intermediate is judged again', async () => {
+    const middle = await ca.createIntermediate({ ttlMs: 30_000 });
+    const late = (spec: CertificateSpec): CertificateSpec => ({
+      ...spec,
+      notAfterMs: Date.now() + 86_400_000,
+    });
+    const verifier = verifierFor(trust(ca));
+    const leaf = async (): Promise<readonly Buffer[]> =>
+      (await middle.issue({ spiffeId: ID, adjust: late })).chainDer;
+    expect(said(verifier.verify(await leaf(), Date.now()))).toBe('ok');
+    expect(said(verifier.verify(await leaf(), Date.now() + 31_000))).toMatch(
+      /^expired-certificate: `O=example.org/,
+    );
+    expect(said(verifier.verify((await leaf()).slice(0, 1), Date.now()))).toMatch(
+      /^untrusted-certificate: no path/,
+    );
+  });
+
   test('a known leaf does not vouch for another with the same ID', async () => {
     const verifier = verifierFor(trust(ca));
     expect(said(verifier.verify((await ca.issue({ spiffeId: ID })).chainDer, Date.now()))).toBe('ok');
@@ -289,4 +309,16 @@ describe('memory of verified leaves', () => {
     const { chainDer } = await ca.issue({ spiffeId: ID, adjust: bad });
     for (let i = 0; i < 3; i++) expect(said(verifier.verify(chainDer, Date.now()))).toMatch(/^invalid-svid/);
   });
+});
+
+test('verifying does not load node-forge', () => {
+  const script = `
+    await import('./certs/verify.ts');
+    await import('./certs/file-source.ts');
+    const { createRequire } = await import('node:module');
+    const loaded = Object.keys(createRequire(import.meta.url).cache);
+    process.stdout.write(String(loaded.filter((file) => file.includes('node-forge')).length));`;
+  const root = join(import.meta.dirname, '../../..');
+  const args = ['--input-type=module', '--eval', script];
+  expect(execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' })).toBe('0');
 });

@@ -1,3 +1,4 @@
+// The parser of SPIFFE IDs: what it returns, and what its errors say. The grammar is in test/conformance.
 import { describe, expect, test } from 'vitest';
 import { SallyportError } from '../../../core/errors.ts';
 import { parseSpiffeId, parseTrustDomain } from '../../../core/spiffe-id.ts';
