@@ -139,6 +139,12 @@ describe('mutated certificates', () => {
     expect(check(leaf)).toBe(true);
   });
 
+  test('an element behind the signature, inside the certificate', () => {
+    const longer = Buffer.concat([leaf, Buffer.from('0500', 'hex')]);
+    longer.writeUInt16BE(longer.length - 4, 2); // the header is 30 82 and two bytes of length
+    expect(() => parseCertificate(longer)).toThrow('data is left over');
+  });
+
   test('random edits, insertions, removals and copied ranges', () => {
     const edit = fc.record({
       kind: fc.constantFrom('set', 'insert', 'remove', 'copy'),
