@@ -173,7 +173,7 @@ export const REASONS = {
   // Overload and life cycle
   'connection-limit': row(0, 'internal', true, 'limits.connections reached'),
   'identity-connection-limit': row(
-    0,
+    503,
     'internal',
     true,
     'limits.connectionsPerIdentity reached for this caller',
@@ -186,7 +186,7 @@ export const REASONS = {
     false,
     'the peer’s SVID expired, or its bundle or certificate was withdrawn, on a live connection',
   ),
-  'policy-revoked': row(0, 'policy', false, 'a policy swap denied a request in flight'),
+  'policy-revoked': row(403, 'policy', false, 'a policy swap denied a request in flight'),
   draining: row(503, 'internal', true, 'the proxy is shutting down'),
   'internal-error': row(500, 'internal', true, 'a defect in the proxy; please report it'),
 } as const satisfies Record<string, ReasonInfo>;

@@ -1,0 +1,85 @@
+// The keep-alive pool of one upstream: the most recently used idle connection first, so that the rest can expire.
+import { createReadBuffer, UpstreamConnection, type UpstreamOwner } from './upstream-connection.ts';
+
+export interface PoolOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly connectTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly connectionsMax: number;
+  /** The coarse monotonic clock of the process, in milliseconds. */
+  readonly coarseNow: () => number;
+}
+
+export class UpstreamPool {
+  readonly options: PoolOptions;
+  private readonly idle: UpstreamConnection[] = [];
+  private readonly all = new Set<UpstreamConnection>();
+  private readonly buffer = createReadBuffer();
+  private readonly gone = (connection: UpstreamConnection): void => this.forget(connection);
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+  }
+
+  /** Open connections, idle ones included. */
+  get size(): number {
+    return this.all.size;
+  }
+
+  /** A connection for one exchange: idle and ready, or still connecting; null when the limit is reached. */
+  take(owner: UpstreamOwner): UpstreamConnection | null {
+    const ready = this.idle.pop();
+    if (ready !== undefined) {
+      ready.owner = owner;
+      ready.deadlineMs = Number.POSITIVE_INFINITY;
+      return ready;
+    }
+    return this.connect(owner);
+  }
+
+  /** A connection that was never used before. */
+  connect(owner: UpstreamOwner): UpstreamConnection | null {
+    if (this.all.size >= this.options.connectionsMax) {
+      const spare = this.idle.shift();
+      if (spare === undefined) return null;
+      spare.destroy();
+    }
+    const connection = new UpstreamConnection(this.options, this.buffer, this.gone);
+    connection.owner = owner;
+    this.all.add(connection);
+    return connection;
+  }
+
+  /** Takes a connection back after a complete exchange with nothing left to read or write. */
+  release(connection: UpstreamConnection): void {
+    connection.owner = null;
+    if (connection.closed || connection.socket.writableEnded || connection.socket.readableEnded) {
+      connection.destroy();
+      return;
+    }
+    connection.served++;
+    connection.deadlineMs = this.options.coarseNow() + this.options.idleTimeoutMs;
+    this.idle.push(connection);
+  }
+
+  /** Closes idle connections that are past their time; called by the sweeper. */
+  sweep(nowMs: number): void {
+    // The stack is ordered by last use: the oldest are at the bottom.
+    let expired = 0;
+    while (expired < this.idle.length && (this.idle[expired]?.deadlineMs ?? 0) <= nowMs) expired++;
+    if (expired === 0) return;
+    for (const connection of this.idle.splice(0, expired)) connection.destroy();
+  }
+
+  close(): void {
+    for (const connection of [...this.all]) connection.destroy();
+    this.idle.length = 0;
+  }
+
+  private forget(connection: UpstreamConnection): void {
+    this.all.delete(connection);
+    const at = this.idle.indexOf(connection);
+    if (at >= 0) this.idle.splice(at, 1);
+  }
+}

@@ -1,0 +1,53 @@
+// The connection guard: after a swap of policies or bundles everything live is judged again, and only what is now
+// denied or untrusted is ended (ztunnel's connection guard).
+import type { Clock } from '../core/clock.ts';
+import type { Downstream } from './http1/downstream.ts';
+import { SlicedWalk } from './sliced-walk.ts';
+import type { ServerIdentity } from './tls/server-identity.ts';
+
+export interface GuardOptions {
+  readonly clock: Clock;
+  readonly revokeGraceMs: number;
+  readonly connections: () => Iterable<Downstream>;
+}
+
+export class Guard {
+  private readonly options: GuardOptions;
+  private readonly requests: SlicedWalk<Downstream>;
+  private readonly peers: SlicedWalk<Downstream>;
+  private identity: ServerIdentity | null = null;
+
+  constructor(options: GuardOptions) {
+    this.options = options;
+    const { clock, connections } = options;
+    this.requests = new SlicedWalk(clock, connections, (c) => c.rejudge(() => this.revoke(c)));
+    this.peers = new SlicedWalk(clock, connections, (c) => {
+      if (this.identity !== null) c.reverify(this.identity);
+    });
+  }
+
+  /** The rule table or the mode changed: judges every request in flight and every tunnel again. */
+  policyChanged(): void {
+    this.requests.start();
+  }
+
+  /** Bundles or CRLs changed: verifies every live peer again. */
+  identityChanged(identity: ServerIdentity): void {
+    this.identity = identity;
+    this.peers.start();
+  }
+
+  close(): void {
+    this.requests.close();
+    this.peers.close();
+  }
+
+  private revoke(connection: Downstream): void {
+    if (this.options.revokeGraceMs === 0) return connection.revoke();
+    const request = connection.request.requestId;
+    this.options.clock.after(this.options.revokeGraceMs, () => {
+      // The same request, and still denied by the table that is in force when the grace ends.
+      if (connection.request.requestId === request) connection.rejudge(() => connection.revoke());
+    });
+  }
+}

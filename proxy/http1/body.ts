@@ -1,0 +1,73 @@
+// One message body on its way through: where it ends (RFC 9112 section 6.3) and which bytes go on.
+import type { Reason } from '../../core/reasons.ts';
+import { ChunkedDecoder, type ChunkedOptions } from './chunked.ts';
+
+/** How a body is delimited. `until-close` exists only for responses. */
+export type Framing = 'none' | 'length' | 'chunked' | 'until-close';
+
+export class Body {
+  framing: Framing = 'none';
+  done = true;
+  fault: Reason | null = null;
+  /** Payload bytes so far, without chunk framing. */
+  bytes = 0;
+  /** True once any byte, framing included, was taken. */
+  touched = false;
+  private remaining = 0;
+  private decoder: ChunkedDecoder | null = null;
+  private readonly options: ChunkedOptions;
+
+  constructor(options: ChunkedOptions) {
+    this.options = options;
+  }
+
+  /** Starts the next body. `dataOnly` drops the chunked framing, for a receiver that speaks HTTP/1.0. */
+  start(framing: Framing, length: number, dataOnly: boolean): void {
+    this.framing = framing;
+    this.bytes = 0;
+    this.touched = false;
+    this.fault = null;
+    this.remaining = length;
+    this.done = framing === 'none' || (framing === 'length' && length === 0);
+    if (framing === 'chunked') {
+      this.decoder ??= new ChunkedDecoder(this.options);
+      this.decoder.start(dataOnly ? 'data' : 'relay');
+    }
+  }
+
+  /** Takes bytes from `chunk[at…]`, appends what goes on to `out`, and returns the index after the last byte taken. */
+  take(chunk: Buffer, at: number, out: Buffer[]): number {
+    if (this.done || at >= chunk.length) return at;
+    this.touched = true;
+    if (this.framing === 'chunked') return this.takeChunked(chunk, at, out);
+    const available = chunk.length - at;
+    const taken = this.framing === 'length' ? Math.min(available, this.remaining) : available;
+    out.push(at === 0 && taken === chunk.length ? chunk : chunk.subarray(at, at + taken));
+    this.bytes += taken;
+    if (this.framing === 'length') {
+      this.remaining -= taken;
+      this.done = this.remaining === 0;
+    }
+    return at + taken;
+  }
+
+  private takeChunked(chunk: Buffer, at: number, out: Buffer[]): number {
+    const decoder = this.decoder;
+    if (decoder === null) return at;
+    const next = decoder.push(chunk, at, out);
+    this.bytes = decoder.dataBytes;
+    this.fault = decoder.fault;
+    this.done = decoder.done;
+    return next;
+  }
+}
+
+/** `head` (latin1) and `parts` as one buffer, so that they leave in one write and, encrypted, in one record. */
+export function joined(head: string, parts: readonly Buffer[]): Buffer {
+  let length = head.length;
+  for (const part of parts) length += part.length;
+  const all = Buffer.allocUnsafe(length);
+  let at = head === '' ? 0 : all.write(head, 0, 'latin1');
+  for (const part of parts) at += part.copy(all, at);
+  return all;
+}

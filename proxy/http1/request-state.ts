@@ -1,0 +1,102 @@
+// The request in flight on one connection: what the decision reads and what the record phase tells. Reused, never kept.
+import { parseIp } from '../../core/ip.ts';
+import type { Reason } from '../../core/reasons.ts';
+import type { ConnectionFacts, Decision, HttpFacts, RequestFacts, Verdict } from '../../policy/request.ts';
+import type { Peer } from '../peer.ts';
+import type { ConnectionRecord, RequestRecord } from '../record/record.ts';
+import { isRequestId, isTraceparent, type RequestIds } from '../request-ids.ts';
+import type { RequestHead } from './head.ts';
+
+export class RequestState implements RequestRecord, RequestFacts {
+  readonly connection: ConnectionRecord;
+  readonly http: HttpFacts;
+  /** What the connection fixes, for near misses. */
+  readonly facts: ConnectionFacts;
+  requestId = '';
+  traceparent = '';
+  startMs = 0;
+  endMs = 0;
+  decisionUs = 0;
+  enforcementUs = 0;
+  decision: Decision | null = null;
+  verdict: Verdict = 'deny';
+  enforced = true;
+  reason: Reason = 'internal-error';
+  policyHash = '';
+  status = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  remoteIp: string | null = null;
+  recorded = true;
+  /** True once the exchange has its body. */
+  handedOver = false;
+  /** True once it was forwarded: in audit mode a `deny` is then not enforced. */
+  permitted = false;
+  /** True when the caller's own traceparent and tracestate go on. */
+  traceparentKept = false;
+  /** Request body bytes when the body rate was last looked at. */
+  bodyBytesAtCheck = 0;
+  private readonly head: RequestHead;
+
+  constructor(peer: Peer, head: RequestHead) {
+    this.connection = peer.record;
+    this.facts = peer.facts;
+    this.head = head;
+    this.http = head;
+  }
+
+  get method(): string {
+    return this.head.method;
+  }
+  get path(): string {
+    return this.head.path;
+  }
+  get host(): string {
+    return this.head.host;
+  }
+  get httpMinor(): number {
+    return this.head.minor;
+  }
+  headerValues(name: string): readonly string[] | undefined {
+    return this.head.headerValues(name);
+  }
+
+  /** Starts the record of the head that was just read. */
+  begin(nowMs: number, ids: RequestIds, peer: Peer): void {
+    this.startMs = nowMs;
+    this.decisionUs = 0;
+    this.decision = null;
+    this.status = 0;
+    this.bytesIn = 0;
+    this.bytesOut = 0;
+    this.recorded = false;
+    this.handedOver = false;
+    this.permitted = false;
+    this.traceparentKept = false;
+    this.remoteIp = peer.record.remoteIp;
+    ids.next();
+    this.requestId = ids.requestId;
+    this.traceparent = ids.traceparent;
+    // A stranger's ids are not kept: they would let it write into other people's traces and logs.
+    if (peer.identity === null) return;
+    const requestId = only(this.head.headerValues('x-request-id'));
+    if (isRequestId(requestId)) this.requestId = requestId;
+    const traceparent = only(this.head.headerValues('traceparent'));
+    this.traceparentKept = isTraceparent(traceparent);
+    if (this.traceparentKept) this.traceparent = traceparent;
+  }
+
+  /** Derives the client's address from X-Forwarded-For behind `hops` trusted proxies; false when that entry is no IP. */
+  deriveRemoteIp(hops: number, sourceIp: string): boolean {
+    const entries = (this.head.headerValues('x-forwarded-for') ?? []).join(',').split(',');
+    const entry = entries[entries.length - hops]?.trim();
+    this.remoteIp = sourceIp;
+    if (entry === undefined || entry === '') return true; // fewer hops than trusted: the direct peer, as Envoy does
+    if (parseIp(entry) === null) return false;
+    this.remoteIp = entry;
+    return true;
+  }
+}
+
+const only = (values: readonly string[] | undefined): string =>
+  values?.length === 1 ? (values[0] ?? '') : '';

@@ -1,0 +1,84 @@
+// The path of one inbound request: admit -> decide -> forward -> record. Every exit has one status, one reason, one record.
+import { REASONS, type Reason } from '../core/reasons.ts';
+import type { Permit } from './decide.ts';
+import type { Downstream } from './http1/downstream.ts';
+import { problemResponse, statusOf } from './respond.ts';
+
+/** Serves the request whose head was just read on `c`. */
+export function serveRequest(c: Downstream): void {
+  const refusal = admit(c);
+  if (refusal !== null) return refuse(c, refusal);
+  const permit = decide(c);
+  if (permit === null) return refuse(c, c.judge.decision?.reason ?? 'evaluation-error');
+  c.forward(permit); // ends in `finishRequest`, by the response, an answer of ours, or the end of the connection
+}
+
+/** What is refused before any rule is asked. */
+function admit(c: Downstream): Reason | null {
+  const { context, peer } = c;
+  if (c.refusing !== null) return c.refusing;
+  if (context.requestsInFlight > context.options.requestsInFlightMax) return 'request-limit';
+  const { forwarded } = context.options;
+  if (typeof forwarded === 'object' && !c.request.deriveRemoteIp(forwarded.trust, peer.record.sourceIp))
+    return 'bad-header';
+  if (c.head.contentLength > context.options.exchange.bodyBytesMax) return 'body-too-large';
+  if (peer.expiresAtMs <= context.runtime.clock.now()) return 'identity-withdrawn';
+  return null;
+}
+
+/** Asks the rule table; a defect in the evaluation denies. */
+function decide(c: Downstream): Permit | null {
+  const startMs = c.now();
+  let permit: Permit | null = null;
+  try {
+    permit = c.judge.decide(c.request);
+  } catch (error) {
+    c.context.runtime.defect(error);
+  }
+  c.request.decisionUs = (c.now() - startMs) * 1_000;
+  return permit;
+}
+
+/** Answers the request on `c` with `reason`; the connection persists only when its next byte is surely a request. */
+export function refuse(c: Downstream, reason: Reason): void {
+  const { head, request, peer, judge } = c;
+  const status = statusOf(reason, judge.decision?.denyStatus);
+  if (status === 0 || reason === 'client-closed') return c.abort(reason);
+  const readable = head.fault === null && head.method !== '';
+  const persist =
+    readable && head.keepAlive && REASONS[reason].source !== 'internal' && c.mayPersist() && c.skipBody();
+  const text = problemResponse({
+    reason,
+    status,
+    requestId: request.requestId,
+    rules: peer.record.local && reason === 'deny-rule' ? (judge.decision?.rules ?? []) : [],
+    close: !persist,
+    headOnly: head.method === 'HEAD',
+  });
+  request.status = status;
+  request.bytesOut += text.length;
+  finishRequest(c, reason);
+  c.reply(text, persist);
+}
+
+/** The record phase: `failure` is what ended the request, null when its response was complete. */
+export function finishRequest(c: Downstream, failure: Reason | null): void {
+  const { request, judge, exchange, context, head } = c;
+  if (request.recorded) return;
+  request.recorded = true;
+  request.bytesIn += head.bytes + (request.handedOver ? exchange.requestBody.bytes : 0);
+  const decision = judge.decision;
+  request.decision = decision;
+  request.verdict = decision?.verdict ?? 'deny';
+  request.enforced = !(decision?.verdict === 'deny' && request.permitted);
+  request.reason = failure ?? decision?.reason ?? 'internal-error';
+  request.policyHash = judge.state?.policyHash ?? '';
+  if (request.status === 0)
+    request.status = exchange.status !== 0 ? exchange.status : statusOf(request.reason);
+  request.endMs = c.now();
+  request.enforcementUs = Math.max(0, request.endMs - request.startMs - exchange.waitedMs) * 1_000;
+  context.requestsInFlight--;
+  const { recorder } = context.runtime;
+  recorder.connectionActive(context.ref, false);
+  recorder.request(request);
+}

@@ -1,0 +1,30 @@
+// What all connections of one HTTP listener share: its options in milliseconds and bytes, its pool, its counters.
+import type { UpstreamPool } from './forward/pool.ts';
+import type { Downstream } from './http1/downstream.ts';
+import type { ExchangeOptions } from './http1/exchange.ts';
+import type { ForwardedMode } from './http1/forward-head.ts';
+import type { RequestParserOptions } from './http1/parse-request.ts';
+import type { ListenerRef } from './record/record.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface HttpListenerOptions {
+  readonly exchange: ExchangeOptions;
+  readonly headTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly connectionAgeMs: number;
+  readonly requestsInFlightMax: number;
+  readonly forwarded: ForwardedMode;
+}
+
+export interface HttpListenerContext {
+  readonly ref: ListenerRef;
+  readonly runtime: Runtime;
+  readonly pool: UpstreamPool;
+  readonly options: HttpListenerOptions;
+  /** Its set of protected names is replaced when the policies change. */
+  readonly parserOptions: RequestParserOptions;
+  readonly graceAfterExpiryMs: number;
+  requestsInFlight: number;
+  /** Called once when a connection is gone. */
+  closed(connection: Downstream): void;
+}

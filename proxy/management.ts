@@ -1,0 +1,75 @@
+// The status and admin addresses of one proxy: what probes, Prometheus and people on the machine can ask.
+import { identityReadiness } from '../certs/source.ts';
+import { ruleIds } from '../policy/table.ts';
+import type { ProxyDeps, ProxyServer } from './server.ts';
+import { softerThanEnforce } from './softer.ts';
+import { type AdminSources, createAdminServer } from './status/admin-server.ts';
+import { type LocalServer, listen } from './status/local-server.ts';
+import { createStatusServer, type Readiness } from './status/status-server.ts';
+
+/** Both servers, bound. */
+export interface Management {
+  readonly status: LocalServer;
+  readonly admin: LocalServer;
+  close(): Promise<void>;
+}
+
+/** Binds both addresses. @throws ERR_LISTEN_FAILED */
+export async function startManagement(proxy: ProxyServer, deps: ProxyDeps): Promise<Management> {
+  const defect = (error: unknown): void => proxy.runtime.defect(error);
+  const readiness = (): Readiness => readinessOf(proxy, deps);
+  const statusServer = createStatusServer({ readiness, metrics: () => proxy.recorder.expose(), defect });
+  const adminServer = createAdminServer({ sources: adminSources(proxy, deps), defect });
+  const status = await listen(statusServer, { ...deps.config.status.address, key: 'status.address' });
+  const admin = await listen(adminServer, { ...deps.config.admin.address, key: 'admin.address' }).catch(
+    async (error) => {
+      await status.close();
+      throw error;
+    },
+  );
+  return {
+    status,
+    admin,
+    async close() {
+      await Promise.all([status.close(), admin.close()]);
+    },
+  };
+}
+
+/** Every reason why traffic must not come, and everything softer than enforce. */
+export function readinessOf(proxy: ProxyServer, deps: ProxyDeps): Readiness {
+  const reasons: string[] = [];
+  const now = deps.clock.now();
+  const policy = deps.policy.current();
+  if (policy.table.failure !== null) reasons.push(`policy: ${policy.table.failure}`);
+  if (deps.svid !== null) {
+    const identity = identityReadiness(deps.svid.current(), now);
+    if (!identity.valid) reasons.push('identity: there is no valid SVID');
+    else if (!identity.ready)
+      reasons.push(`identity: the SVID expires in ${Math.round(identity.expiresInMs / 1_000)} s`);
+  }
+  if (!proxy.listening) reasons.push('listeners: not bound yet');
+  if (proxy.runtime.draining) reasons.push('shutdown: draining');
+  const softer = softerThanEnforce(deps.config, proxy.enforcement.mode).map((s) =>
+    s.listener === null ? s.mode : `listener ${s.listener}: ${s.mode}`,
+  );
+  return { reasons, softer };
+}
+
+function adminSources(proxy: ProxyServer, deps: ProxyDeps): AdminSources {
+  return {
+    policy: () => {
+      const { table, ...state } = deps.policy.current();
+      return { mode: proxy.enforcement.mode, ...state, rules: ruleIds(table) };
+    },
+    connections: function* () {
+      for (const { peer, state, context } of proxy.connections()) {
+        yield { ...peer.record, listener: context.ref.name, state, expiresAt: isoTime(peer.expiresAtMs) };
+      }
+    },
+    flowTexts: () => proxy.recorder.flowTexts(),
+    config: () => deps.config,
+  };
+}
+
+const isoTime = (ms: number): string | null => (Number.isFinite(ms) ? new Date(ms).toISOString() : null);

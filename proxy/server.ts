@@ -1,0 +1,233 @@
+// The proxy of one process: listeners, guard, records, status and admin addresses, wired to the policy and SVID sources.
+import type { SvidSource } from '../certs/source.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Config, ListenerConfig } from '../core/config-schema.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Workload } from '../policy/model.ts';
+import { nearest } from '../policy/near.ts';
+import type { NearRule } from '../policy/request.ts';
+import type { PolicySource } from '../policy/source.ts';
+import { referencedHeaders } from '../policy/table.ts';
+import type { Enforcement } from './decide.ts';
+import { Guard } from './guard.ts';
+import type { ChunkedOptions } from './http1/chunked.ts';
+import type { Downstream } from './http1/downstream.ts';
+import type { RequestParserOptions } from './http1/parse-request.ts';
+import { ProtectedNames } from './http1/protected-names.ts';
+import { RequestState } from './http1/request-state.ts';
+import { Shutdown } from './lifecycle.ts';
+import { HttpListener } from './listener.ts';
+import type { HttpListenerOptions } from './listener-context.ts';
+import type { LineWriter } from './record/line-writer.ts';
+import type { Logger } from './record/logger.ts';
+import type { ListenerRef, RequestRecord } from './record/record.ts';
+import { createRecorder, type LiveRecorder } from './record/recorder.ts';
+import { RequestIds } from './request-ids.ts';
+import type { Runtime } from './runtime.ts';
+import { Sweeper } from './sweeper.ts';
+import { createServerIdentity, type ServerIdentity } from './tls/server-identity.ts';
+
+export interface ProxyDeps {
+  readonly config: Config;
+  readonly workload: Workload;
+  readonly policy: PolicySource;
+  /** Null when no listener speaks TLS. */
+  readonly svid: SvidSource | null;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly writer: LineWriter;
+  readonly version: string;
+}
+
+export class ProxyServer {
+  readonly recorder: LiveRecorder;
+  readonly listeners: readonly HttpListener[];
+  readonly enforcement: Enforcement;
+  readonly runtime: Runtime;
+  private readonly deps: ProxyDeps;
+  private readonly guard: Guard;
+  private readonly shutdownSteps: Shutdown;
+  /** What holds the protected names, to be given the new ones at a swap. */
+  private readonly named: { names: ProtectedNames }[] = [];
+  /** True once every listener is bound. */
+  listening = false;
+  private identity: ServerIdentity | null = null;
+  private protectedNames: ProtectedNames;
+
+  constructor(deps: ProxyDeps) {
+    const { config, clock, policy } = deps;
+    this.deps = deps;
+    this.enforcement = { source: policy, mode: config.policy.mode };
+    this.protectedNames = new ProtectedNames(referencedHeaders(policy.current().table));
+    const refs = config.listeners.map(listenerRef);
+    this.recorder = this.createRecorder(refs);
+    this.runtime = {
+      clock,
+      sweeper: new Sweeper(clock),
+      enforcement: this.enforcement,
+      recorder: this.recorder,
+      ids: new RequestIds(),
+      revokeGraceMs: config.policy.revokeGrace,
+      draining: false,
+      defect: (error) => deps.logger.error('contained a defect', { err: error }),
+      notice: (reason, message) => deps.logger.info(message, { reason }),
+    };
+    this.listeners = config.listeners.map((listener, i) =>
+      this.createListener(listener, refs[i] as ListenerRef),
+    );
+    this.guard = new Guard({
+      clock,
+      revokeGraceMs: config.policy.revokeGrace,
+      connections: () => this.connections(),
+    });
+    this.shutdownSteps = new Shutdown(
+      { clock, delayMs: config.shutdown.delay, drainMs: config.shutdown.drain },
+      this.runtime,
+      this.listeners,
+    );
+  }
+
+  /** Loads the identity, follows both sources, and listens. @throws ERR_LISTEN_FAILED */
+  async start(): Promise<void> {
+    const { svid, policy } = this.deps;
+    const state = svid?.current() ?? null;
+    if (state !== null) this.identity = createServerIdentity(state, this.minTlsVersion());
+    svid?.onChange((next) => this.identityChanged(next));
+    policy.onChange(() => this.policyChanged());
+    this.policyChanged();
+    this.recorder.start();
+    for (const listener of this.listeners) {
+      const bound = await listener.listen();
+      this.deps.logger.info('listening', {
+        listener: listener.ref.name,
+        address: `${bound.host}:${bound.port}`,
+      });
+    }
+    this.listening = true;
+  }
+
+  /** `policy.mode` changed in the configuration file. */
+  setMode(mode: 'enforce' | 'audit'): void {
+    if (this.enforcement.mode === mode) return;
+    this.enforcement.mode = mode;
+    this.guard.policyChanged();
+  }
+
+  /** See Shutdown. */
+  async shutdown(): Promise<void> {
+    await this.shutdownSteps.run();
+  }
+
+  /** Ends everything that still runs and writes the last records. */
+  async close(): Promise<void> {
+    for (const listener of this.listeners) listener.destroy();
+    this.guard.close();
+    this.runtime.sweeper.close();
+    await this.recorder.close(LIMITS.flushMs);
+  }
+
+  /** Every open connection of every listener. */
+  *connections(): Iterable<Downstream> {
+    for (const listener of this.listeners) yield* listener.connections;
+  }
+
+  private identityChanged(state: NonNullable<ReturnType<SvidSource['current']>>): void {
+    try {
+      this.identity = createServerIdentity(state, this.minTlsVersion());
+    } catch (error) {
+      // The last good context stays; the source verified the set, so this is OpenSSL's opinion alone.
+      this.deps.logger.error('openssl refuses the new identity, the old one stays', { err: error });
+      return;
+    }
+    this.deps.logger.info('identity swapped', { generation: state.generation, id: state.spiffeId.uri });
+    this.guard.identityChanged(this.identity);
+  }
+
+  private policyChanged(): void {
+    const { table } = this.deps.policy.current();
+    const headers = referencedHeaders(table);
+    this.protectedNames = new ProtectedNames(headers);
+    for (const options of this.named) options.names = this.protectedNames;
+    this.recorder.policySwapped(headers);
+    this.guard.policyChanged();
+  }
+
+  private minTlsVersion(): 'TLSv1.2' | 'TLSv1.3' {
+    return 'TLSv1.3';
+  }
+
+  private createListener(config: ListenerConfig, ref: ListenerRef): HttpListener {
+    const parserOptions: RequestParserOptions = {
+      headBytesMax: config.limits.headBytes,
+      headersMax: config.limits.headers,
+      targetBytesMax: LIMITS.targetBytes,
+      paths: config.paths.ambiguous,
+      names: this.protectedNames,
+    };
+    const chunked: ChunkedOptions = {
+      trailerBytesMax: LIMITS.trailerBytes,
+      trailersMax: LIMITS.trailers,
+      names: this.protectedNames,
+    };
+    this.named.push(parserOptions, chunked);
+    return new HttpListener({
+      runtime: this.runtime,
+      ref,
+      config,
+      options: listenerOptions(config, chunked),
+      parserOptions,
+      graceAfterExpiryMs: this.deps.config.identity.graceAfterExpiry,
+      identity: () => this.identity,
+    });
+  }
+
+  private createRecorder(listeners: readonly ListenerRef[]): LiveRecorder {
+    const { config, policy, svid, clock, logger, writer, version, workload } = this.deps;
+    return createRecorder({
+      listeners,
+      workload: { name: workload.serviceAccount ?? '', namespace: workload.namespace },
+      log: config.log,
+      flows: { file: config.flows.file, intervalMs: config.flows.interval },
+      writer,
+      logger,
+      clock,
+      random: Math.random,
+      explain: (record) => this.explain(record),
+      facts: {
+        version,
+        mode: () => this.enforcement.mode,
+        policyHash: () => policy.current().policyHash,
+        policyLoadedMs: () => policy.current().loadedAtMs,
+        emergencyRules: () => policy.current().emergencyRules,
+        svidExpiryMs: () => svid?.current()?.notAfterMs ?? null,
+      },
+    });
+  }
+
+  private explain(record: RequestRecord): readonly NearRule[] {
+    if (!(record instanceof RequestState)) return [];
+    const { table } = this.deps.policy.current();
+    return nearest(table, record.facts, record, this.deps.clock.now());
+  }
+}
+
+function listenerRef(config: ListenerConfig, index: number): ListenerRef {
+  return { index, name: config.name, direction: 'inbound', destinationPort: config.port, mtls: config.mtls };
+}
+
+function listenerOptions(config: ListenerConfig, chunked: ChunkedOptions): HttpListenerOptions {
+  const { timeouts, limits } = config;
+  return {
+    exchange: {
+      requestTimeoutMs: timeouts.request,
+      idleTimeoutMs: timeouts.idle,
+      bodyBytesMax: limits.bodyBytes,
+      chunked,
+    },
+    headTimeoutMs: timeouts.head,
+    idleTimeoutMs: timeouts.idle,
+    connectionAgeMs: timeouts.connectionAge,
+    requestsInFlightMax: limits.requestsInFlight,
+    forwarded: config.forwarded,
+  };
+}

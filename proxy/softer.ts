@@ -1,0 +1,32 @@
+// Everything that is softer than enforcing, in words: printed in one line at start, shown on /readyz, counted.
+import type { Config } from '../core/config-schema.ts';
+
+/** One setting that lets through what enforcing would not. */
+export interface Softer {
+  readonly listener: string | null;
+  readonly mode: string;
+}
+
+/** What is softer in `config` while the policies are in `mode`; empty when everything is enforced. */
+export function softerThanEnforce(config: Config, mode: 'enforce' | 'audit'): Softer[] {
+  const softer: Softer[] = [];
+  if (mode === 'audit') softer.push({ listener: null, mode: 'policy.mode=audit' });
+  if (config.policy.defaultVerdict === 'allow-when-unselected')
+    softer.push({ listener: null, mode: 'policy.defaultVerdict=allow-when-unselected' });
+  if (config.policy.revokeGrace > 0)
+    softer.push({ listener: null, mode: `policy.revokeGrace=${config.policy.revokeGrace}ms` });
+  if (config.identity.graceAfterExpiry > 0)
+    softer.push({ listener: null, mode: `identity.graceAfterExpiry=${config.identity.graceAfterExpiry}ms` });
+  for (const listener of config.listeners) {
+    if (listener.mtls !== 'strict') softer.push({ listener: listener.name, mode: `mtls=${listener.mtls}` });
+    if (listener.paths.ambiguous !== 'reject')
+      softer.push({ listener: listener.name, mode: `paths.ambiguous=${listener.paths.ambiguous}` });
+  }
+  return softer;
+}
+
+/** `audit; listener web: mtls=permissive`, or `enforce`. */
+export function effectiveMode(softer: readonly Softer[]): string {
+  if (softer.length === 0) return 'enforce';
+  return softer.map((s) => (s.listener === null ? s.mode : `listener ${s.listener}: ${s.mode}`)).join('; ');
+}

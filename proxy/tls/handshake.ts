@@ -1,0 +1,124 @@
+// From a raw socket to a verified caller: TLS by OpenSSL, then the X509-SVID verdict. Nothing is read before both passed.
+import type { X509Certificate } from 'node:crypto';
+import type net from 'node:net';
+import tls from 'node:tls';
+import type { PeerIdentity } from '../../certs/verify.ts';
+import type { Reason } from '../../core/reasons.ts';
+import { type ServerIdentity, verifyPeer } from './server-identity.ts';
+
+/** A finished handshake. */
+export interface Secured {
+  readonly socket: tls.TLSSocket;
+  readonly identity: PeerIdentity | null;
+  /** The chain as sent, leaf first, to be judged again when the bundles change; empty without certificate. */
+  readonly chain: readonly Buffer[];
+  readonly sni: string | null;
+  readonly tlsVersion: string;
+  /** True when only `identity.graceAfterExpiry` made the certificate acceptable. */
+  readonly failOpen: boolean;
+}
+
+export interface HandshakeOptions {
+  readonly own: ServerIdentity;
+  /** False for `server-tls`: no client certificate is asked for. */
+  readonly requestCertificate: boolean;
+  readonly graceAfterExpiryMs: number;
+  readonly now: () => number;
+}
+
+/** Told exactly once, unless the handshake is cancelled by destroying the returned socket. */
+export interface HandshakeOutcome {
+  secured(secured: Secured): void;
+  failed(reason: Reason, message: string, principal: string | null): void;
+}
+
+// Internal but stable since Node 0.11: the verdict of SSL_get_verify_result, null when OpenSSL accepts the chain.
+interface VerifyingHandle {
+  verifyError(): (Error & { code?: string }) | null;
+}
+
+const CHAIN_MAX = 9; // one more than the verifier accepts, so that it can say so
+
+/** Starts the handshake; the caller bounds its time. */
+export function startHandshake(
+  raw: net.Socket,
+  options: HandshakeOptions,
+  outcome: HandshakeOutcome,
+): tls.TLSSocket {
+  const socket = new tls.TLSSocket(raw, {
+    isServer: true,
+    secureContext: options.own.context,
+    requestCert: options.requestCertificate,
+    // With `true` OpenSSL itself answers a missing certificate with the alert certificate_required.
+    rejectUnauthorized: options.requestCertificate,
+    // RFC 7301: an offer without http/1.1 gets the alert no_application_protocol; no offer at all means HTTP/1.1.
+    ALPNCallback: ({ protocols }: { protocols: string[] }) =>
+      protocols.includes('http/1.1') ? 'http/1.1' : undefined,
+  } as tls.TLSSocketOptions);
+  let over = false;
+  const fail = (reason: Reason, message: string, principal: string | null = null): void => {
+    if (over) return;
+    over = true;
+    socket.destroy();
+    outcome.failed(reason, message, principal);
+  };
+  socket.on('error', (error: NodeJS.ErrnoException) => fail(reasonOf(error), error.message));
+  socket.on('close', () => fail('handshake-failed', 'the peer closed the connection during the handshake'));
+  socket.on('secure', () => {
+    if (over) return;
+    const sni =
+      typeof socket.servername === 'string' && socket.servername !== ''
+        ? socket.servername.toLowerCase()
+        : null;
+    const tlsVersion = socket.getProtocol() ?? 'TLS';
+    if (!options.requestCertificate) {
+      over = true;
+      return outcome.secured({ socket, identity: null, chain: [], sni, tlsVersion, failOpen: false });
+    }
+    const chain = chainOf(socket.getPeerX509Certificate());
+    const verdict = verifyPeer(options.own, chain, opensslError(socket), {
+      nowMs: options.now(),
+      graceAfterExpiryMs: options.graceAfterExpiryMs,
+    });
+    if (!verdict.ok) return fail(verdict.reason, verdict.message);
+    over = true;
+    outcome.secured({
+      socket,
+      identity: verdict.identity,
+      chain,
+      sni,
+      tlsVersion,
+      failOpen: verdict.failOpen,
+    });
+  });
+  return socket;
+}
+
+function opensslError(socket: tls.TLSSocket): string | null {
+  const handle = (socket as unknown as { _handle: VerifyingHandle | null })._handle;
+  if (handle === null) return 'CLOSED';
+  const error = handle.verifyError();
+  return error === null ? null : (error.code ?? 'UNKNOWN');
+}
+
+function chainOf(leaf: X509Certificate | undefined): Buffer[] {
+  const chain: Buffer[] = [];
+  let next = leaf;
+  while (next !== undefined && chain.length < CHAIN_MAX) {
+    chain.push(next.raw);
+    next = next.issuerCertificate;
+  }
+  return chain;
+}
+
+function reasonOf(error: NodeJS.ErrnoException): Reason {
+  switch (error.code) {
+    case 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE':
+      return 'no-certificate';
+    case 'ERR_SSL_HTTP_REQUEST':
+    case 'ERR_SSL_HTTPS_PROXY_REQUEST':
+      return 'plaintext-refused';
+    default:
+      return 'handshake-failed';
+  }
+}
