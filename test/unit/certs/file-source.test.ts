@@ -8,6 +8,7 @@ import { type Authority, createAuthority, type IssuedSvid } from '../../../certs
 import { type FileSourceOptions, openFileSource } from '../../../certs/file-source.ts';
 import { writePem } from '../../../certs/pem.ts';
 import { type IdentityState, identityReadiness, type SvidSource } from '../../../certs/source.ts';
+import type { Clock, Timer } from '../../../core/clock.ts';
 import { type Diagnostic, SallyportError } from '../../../core/errors.ts';
 import { ID, said, verifierFor, withoutExtension } from './make-certificate.ts';
 
@@ -65,6 +66,39 @@ const nextProblem = (source: SvidSource): Promise<readonly Diagnostic[]> =>
   });
 const serialOf = (state: IdentityState | null): string =>
   new X509Certificate(state?.certificateChainPem ?? '').serialNumber.toLowerCase();
+
+/** Time that only the test moves. */
+class ManualClock implements Clock {
+  #ms = 0;
+  readonly #timers = new Set<{ dueMs: number; task: () => void }>();
+
+  now(): number {
+    return Date.now();
+  }
+
+  monotonicMs(): number {
+    return this.#ms;
+  }
+
+  after(delayMs: number, task: () => void): Timer {
+    const timer = { dueMs: this.#ms + delayMs, task };
+    this.#timers.add(timer);
+    return { cancel: () => this.#timers.delete(timer) };
+  }
+
+  hasTimerWithin(ms: number): boolean {
+    return [...this.#timers].some((timer) => timer.dueMs <= this.#ms + ms);
+  }
+
+  advance(ms: number): void {
+    this.#ms += ms;
+    for (const timer of this.#timers) {
+      if (timer.dueMs > this.#ms) continue;
+      this.#timers.delete(timer);
+      timer.task();
+    }
+  }
+}
 
 describe('the first load', () => {
   test('a good set', async () => {
@@ -381,6 +415,26 @@ describe('rotation', () => {
     write('tls.key', stranger.privateKeyPem ?? '');
     expect(serialOf(await changed)).toBe(stranger.serial);
     await expect.poll(() => source.problems()).toEqual([]);
+  });
+
+  test('a half-written set is not reported before its second is over', async () => {
+    writeSet(await ca.issue({ spiffeId: ID }));
+    const clock = new ManualClock();
+    const source = await open({ clock });
+    const problems: Diagnostic[] = [];
+    source.onProblem((list) => problems.push(...list));
+    const next = await ca.issue({ spiffeId: ID });
+    write('tls.crt', next.chainPem);
+    await expect.poll(() => clock.hasTimerWithin(20)).toBe(true);
+    clock.advance(20); // the quiet time: now the set is read, does not fit, and gets its second
+    await expect.poll(() => clock.hasTimerWithin(1_000)).toBe(true);
+    expect(problems).toEqual([]);
+    const changed = nextChange(source);
+    write('tls.key', next.privateKeyPem ?? '');
+    await expect.poll(() => clock.hasTimerWithin(20)).toBe(true);
+    clock.advance(20);
+    expect(serialOf(await changed)).toBe(next.serial);
+    expect(problems).toEqual([]);
   });
 
   test('a deleted file keeps the old set', async () => {
