@@ -21,6 +21,8 @@ export class Table implements IndexArrays {
   readonly cidrs: Int32Array<ArrayBuffer>;
   readonly expiries: Float64Array<ArrayBuffer>;
   readonly blob: string;
+  /** Why the table has no policies and denies everything; null for a compiled one. */
+  readonly failure: 'no-policy' | 'invalid-policy' | null;
   readonly decisions: DecisionCache;
   readonly residuals = new ResidualCache();
   readonly run: Run;
@@ -38,6 +40,8 @@ export class Table implements IndexArrays {
     this.cidrs = from.cidrs;
     this.expiries = from.expiries;
     this.blob = from.blob;
+    const { reason } = outcome;
+    this.failure = reason === 'no-policy' || reason === 'invalid-policy' ? reason : null;
     const { hasDryRun, headers } = from.meta;
     this.decisions = new DecisionCache({ rules: from.rules, blob: from.blob, hasDryRun }, outcome);
     this.run = new Run({ code: from.code, blob: from.blob, headers }, hasDryRun);
