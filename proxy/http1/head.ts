@@ -1,5 +1,4 @@
 // The parsed request head, as the rest of the data path reads it: mutable, owned by a connection, reused for each request.
-import type { Reason } from '../../core/reasons.ts';
 
 /** Header names the data path acts on; the parser stores the id beside each line, 0 for any other name. */
 export const KNOWN_HEADERS = [
@@ -59,7 +58,7 @@ export interface RequestHead {
   keepAlive: boolean;
   /** Lower-case members of Connection other than close and keep-alive; empty array shared when none. */
   connectionNames: readonly string[];
-  /** Trimmed lower-case Upgrade value, or ''. */
+  /** `websocket` when the request asks for it and may have it; '' otherwise: any other upgrade is stripped. */
   upgrade: string;
   /** `Expect: 100-continue` on HTTP/1.1. */
   expectContinue: boolean;
@@ -68,8 +67,3 @@ export interface RequestHead {
   /** All values by lower-case name, in order; undefined when absent. */
   headerValues(name: string): readonly string[] | undefined;
 }
-
-/** Result of one parse attempt: consumed length, or 0 = more bytes needed, or a fault. */
-export type ParseResult =
-  | { readonly consumed: number; readonly fault: null }
-  | { readonly consumed: 0; readonly fault: Reason };

@@ -1,0 +1,151 @@
+// What a head costs: parse, forward, both, and chunked bodies, on one thread. Run it: `node bench/micro/head-parser.ts`.
+
+import { ChunkedDecoder } from '../../proxy/http1/chunked.ts';
+import { type ForwardOptions, forwardHead } from '../../proxy/http1/forward-head.ts';
+import type { ResponseForwardOptions } from '../../proxy/http1/forward-response.ts';
+import { forwardResponseHead } from '../../proxy/http1/forward-response.ts';
+import { RequestParser } from '../../proxy/http1/parse-request.ts';
+import { ResponseParser } from '../../proxy/http1/parse-response.ts';
+import { ProtectedNames } from '../../proxy/http1/protected-names.ts';
+
+/** One measured operation. */
+export interface HeadFigure {
+  readonly name: string;
+  /** Nanoseconds of CPU per operation, median of the rounds. */
+  readonly ns: number;
+  /** Bytes of garbage per operation. */
+  readonly bytes: number;
+  /** Nanoseconds, or null when none was promised. */
+  readonly targetNs: number | null;
+}
+
+const ROUNDS = 9;
+const CALLS = 100_000;
+
+const head = (...lines: string[]): Buffer => Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+
+/** 248 bytes, 10 lines: one service calling another. */
+const SERVICE = head(
+  'GET /items/42?full=1 HTTP/1.1',
+  'Host: cart.shop:8080',
+  'User-Agent: shop-web/2.1',
+  'Accept: application/json',
+  'Accept-Encoding: gzip',
+  'X-User: u-1842',
+  'X-Tenant: acme',
+  'Cache-Control: no-cache',
+  'X-Trace-Sampled: 1',
+  'X-Region: eu-west-1',
+  'Connection: keep-alive',
+);
+
+/** About 600 bytes, 10 lines: a browser. */
+const BROWSER = head(
+  'GET /shop/items/42?ref=home&utm_source=mail HTTP/1.1',
+  'Host: shop.example.org',
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
+  'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
+  'Accept-Encoding: gzip, deflate, br, zstd',
+  'Accept-Language: en-GB,en;q=0.9,de;q=0.8',
+  'Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; consent=1',
+  'Referer: https://shop.example.org/shop/',
+  'Cache-Control: max-age=0',
+  'Upgrade-Insecure-Requests: 1',
+  'Connection: keep-alive',
+);
+
+const RESPONSE = head(
+  'HTTP/1.1 200 OK',
+  'Content-Type: application/json; charset=utf-8',
+  'Content-Length: 1024',
+  'ETag: W/"400-abcdef"',
+  'Date: Mon, 01 Jan 2024 00:00:00 GMT',
+  'Connection: keep-alive',
+  'Keep-Alive: timeout=5',
+);
+
+const CHUNKS = Buffer.from(`400\r\n${'x'.repeat(1024)}\r\n`.repeat(16), 'latin1');
+
+const FORWARD: ForwardOptions = {
+  forwarded: 'sanitize',
+  authority: '127.0.0.1:8080',
+  clientCert: `By=spiffe://example.org/ns/shop/sa/cart;Hash=${'0123456789abcdef'.repeat(4)};URI=spiffe://example.org/ns/shop/sa/web`,
+  requestId: '01234567-89ab-4cde-8f01-23456789abcd',
+  traceparent: '00-0123456789abcdef0123456789abcdef-0123456789abcdef-00',
+  sourceIp: '10.0.0.7',
+  proto: 'https',
+};
+const BACK: ResponseForwardOptions = { minor: 1, persist: true, upgrade: '' };
+
+/** Measures every operation. */
+export function measureHeadParser(): HeadFigure[] {
+  const request = new RequestParser({
+    headBytesMax: 65_536,
+    headersMax: 100,
+    targetBytesMax: 8_192,
+    paths: 'reject',
+    names: new ProtectedNames(['x-user']),
+  });
+  const response = new ResponseParser();
+  const wire = Buffer.alloc(4_096);
+  const both = (bytes: Buffer) => () => {
+    request.push(bytes, 0);
+    return forwardHead(request, FORWARD).length;
+  };
+  // With the write into a buffer, which flattens the rope, as a socket does.
+  const written = (bytes: Buffer) => () => {
+    request.push(bytes, 0);
+    return wire.write(forwardHead(request, FORWARD), 'latin1');
+  };
+  const chunked = new ChunkedDecoder({
+    trailerBytesMax: 8_192,
+    trailersMax: 32,
+    names: new ProtectedNames([]),
+  });
+  const out: Buffer[] = [];
+  return [
+    figure('parse, service 248 B', 1_500, () => request.push(SERVICE, 0)),
+    figure('parse, browser 600 B', null, () => request.push(BROWSER, 0)),
+    figure('parse + forward, service', 2_500, both(SERVICE)),
+    figure('parse + forward + copy out, service', null, written(SERVICE)),
+    figure('parse + forward, browser', null, both(BROWSER)),
+    figure('parse + forward + copy out, browser', null, written(BROWSER)),
+    figure('response, parse + forward', null, () => {
+      response.push(RESPONSE, 0, 'GET');
+      return forwardResponseHead(response, BACK).length;
+    }),
+    figure('chunked, 16 chunks of 1 KiB', null, () => {
+      chunked.start('relay');
+      out.length = 0;
+      return chunked.push(CHUNKS, 0, out);
+    }),
+  ];
+}
+
+function figure(name: string, targetNs: number | null, call: () => number): HeadFigure {
+  const ns: number[] = [];
+  let bytes = 0;
+  let sum = 0;
+  for (let round = 0; round <= ROUNDS; round++) {
+    const heap = process.memoryUsage().heapUsed;
+    // CPU time of this thread: a busy machine does not count.
+    const start = process.threadCpuUsage();
+    for (let i = 0; i < CALLS; i++) sum += call();
+    const spent = process.threadCpuUsage(start);
+    if (round > 0) ns.push(((spent.user + spent.system) * 1_000) / CALLS);
+    // A round with a collection in it shows less than was used: the largest is the best estimate.
+    bytes = Math.max(bytes, (process.memoryUsage().heapUsed - heap) / CALLS);
+  }
+  if (sum <= 0) throw new Error(`\`${name}\` refused its input`);
+  ns.sort((a, b) => a - b);
+  return { name, targetNs, ns: ns[ns.length >> 1] ?? 0, bytes };
+}
+
+if (import.meta.main) {
+  for (const { name, ns, bytes, targetNs } of measureHeadParser()) {
+    const target = targetNs === null ? '' : `  (target ${targetNs})`;
+    console.log(
+      `${name.padEnd(38)} ${ns.toFixed(0).padStart(6)} ns ${bytes.toFixed(0).padStart(6)} B${target}`,
+    );
+  }
+}

@@ -1,0 +1,94 @@
+// The request head that the application gets: hop-by-hop and identity fields out, ours in (design, "Headers to the
+// application"). Built from the very lines that were judged.
+
+import { copyLines } from './copy-lines.ts';
+import type { RequestHead } from './head.ts';
+import {
+  bits,
+  CONNECTION,
+  EXPECT,
+  FORWARDED,
+  HTTP2_SETTINGS,
+  KEEP_ALIVE,
+  PROXY_CONNECTION,
+  TE,
+  TRACEPARENT,
+  TRACESTATE,
+  TRANSFER_ENCODING,
+  UPGRADE,
+  X_FORWARDED_CLIENT_CERT,
+  X_FORWARDED_FOR,
+  X_FORWARDED_HOST,
+  X_FORWARDED_PROTO,
+  X_REAL_IP,
+  X_REQUEST_ID,
+} from './known-headers.ts';
+
+/**
+ * The listener's `forwarded`. `sanitize`: what the caller says about earlier hops is dropped. `append`: only its
+ * X-Forwarded-For stays, with the caller's address added. `trust`: all of it stays, X-Forwarded-For with the address.
+ */
+export type ForwardedMode = 'sanitize' | 'append' | { readonly trust: number };
+
+/** What the proxy adds to one request. Values are ours: header-safe text. */
+export interface ForwardOptions {
+  readonly forwarded: ForwardedMode;
+  /** Host for an HTTP/1.0 request that has none: the upstream's address. */
+  readonly authority: string;
+  /** x-forwarded-client-cert; null = the peer has no identity. */
+  readonly clientCert: string | null;
+  /** Replaces x-request-id; null = the caller's only line is kept. */
+  readonly requestId: string | null;
+  /** Replaces traceparent and drops tracestate; null = the caller's lines are kept. */
+  readonly traceparent: string | null;
+  /** The direct peer, for x-forwarded-for. */
+  readonly sourceIp: string;
+  readonly proto: 'http' | 'https';
+}
+
+// RFC 9110 section 7.6.1, and every copy of our identity header. TE is hop-by-hop; Trailer is not.
+const ALWAYS_DROPPED = bits(
+  CONNECTION,
+  KEEP_ALIVE,
+  PROXY_CONNECTION,
+  TE,
+  TRANSFER_ENCODING,
+  UPGRADE,
+  HTTP2_SETTINGS,
+  X_FORWARDED_CLIENT_CERT,
+  X_FORWARDED_FOR, // written anew in every mode
+);
+const HOPS_DROPPED = bits(X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED, X_REAL_IP);
+const TRACE_DROPPED = bits(TRACEPARENT, TRACESTATE);
+
+/** The head to write upstream, with its empty line: always HTTP/1.1, origin-form or `*`, one Host. */
+export function forwardHead(head: RequestHead, options: ForwardOptions): string {
+  const trusted = typeof options.forwarded === 'object';
+  let dropped = ALWAYS_DROPPED;
+  if (!trusted) dropped |= HOPS_DROPPED;
+  if (options.requestId !== null) dropped |= 1 << X_REQUEST_ID;
+  if (options.traceparent !== null) dropped |= TRACE_DROPPED;
+  if (head.minor === 0) dropped |= 1 << EXPECT; // RFC 9110 section 10.1.1: HTTP/1.0 has no expectations
+  // PERF: an unchanged HTTP/1.1 request line is part of the first slice.
+  const kept = head.pathUnchanged && head.minor === 1;
+  let out = kept ? '' : `${head.method} ${head.path}${head.query} HTTP/1.1\r\n`;
+  out += copyLines(head, kept ? 0 : (head.lines[0] ?? 0), dropped, head.connectionNames);
+  if (head.host === '') out += `host: ${options.authority}\r\n`;
+  if (head.chunked) out += 'transfer-encoding: chunked\r\n';
+  if (head.upgrade !== '') out += `connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`;
+  if (options.clientCert !== null) out += `x-forwarded-client-cert: ${options.clientCert}\r\n`;
+  if (options.requestId !== null) out += `x-request-id: ${options.requestId}\r\n`;
+  if (options.traceparent !== null) out += `traceparent: ${options.traceparent}\r\n`;
+  out += `x-forwarded-for: ${earlierHops(head, options)}${options.sourceIp}\r\n`;
+  if (!trusted || head.headerValues('x-forwarded-proto') === undefined) {
+    out += `x-forwarded-proto: ${options.proto}\r\n`;
+  }
+  return `${out}\r\n`;
+}
+
+/** One line, not one more: an application that reads only the first or the last line must not be misled. */
+function earlierHops(head: RequestHead, options: ForwardOptions): string {
+  if (options.forwarded === 'sanitize' || head.connectionNames.includes('x-forwarded-for')) return '';
+  const values = head.headerValues('x-forwarded-for')?.filter((value) => value !== '');
+  return values === undefined || values.length === 0 ? '' : `${values.join(', ')}, `;
+}

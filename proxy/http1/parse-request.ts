@@ -1,0 +1,287 @@
+// The request head (RFC 9112 sections 2, 3, 6, 9; RFC 9110 sections 5, 7): strict, one pass, reused by a connection.
+// Whatever is accepted here has one reading: the one that is judged, and the one that is forwarded.
+import { canonicalPath, isCanonicalPath, type PathMode } from '../../core/path.ts';
+import type { Reason } from '../../core/reasons.ts';
+import type { RequestHead } from './head.ts';
+import { HeadCollector } from './head-collector.ts';
+import { lineFault } from './header-lines.ts';
+import { canonicalHost } from './host.ts';
+import { EXPECT, HOST, UPGRADE } from './known-headers.ts';
+import { MessageHead } from './message-head.ts';
+import type { ProtectedNames } from './protected-names.ts';
+import { QUERY, startsWithIgnoringCase, TOKEN } from './tokens.ts';
+import { readUpgrade } from './websocket.ts';
+
+/** Limits and rules of one listener, shared by its parsers; `names` is swapped with the policy. */
+export interface RequestParserOptions {
+  /** Largest head in bytes, with the empty line. */
+  readonly headBytesMax: number;
+  /** Most header lines. */
+  readonly headersMax: number;
+  /** Longest request target in bytes. */
+  readonly targetBytesMax: number;
+  readonly paths: PathMode;
+  names: ProtectedNames;
+}
+
+const SP = 0x20;
+const SLASH = 0x2f;
+const QUESTION = 0x3f;
+// PERF: a method found here costs no slice; most frequent first.
+const METHODS = ['GET ', 'POST ', 'PUT ', 'HEAD ', 'DELETE ', 'PATCH ', 'OPTIONS '].map((prefix) => ({
+  prefix,
+  method: prefix.slice(0, -1),
+}));
+
+/**
+ * Parses the requests of one connection, one after the other.
+ *
+ * `push(chunk, at)` returns the index after the head, 0 when the bytes were kept and more are needed, or -1 with
+ * `fault` set; after a fault the connection cannot be read on. `chunk` may be reused after the call. The fields stay
+ * as they are until the next push.
+ */
+export class RequestParser extends MessageHead implements RequestHead {
+  fault: Reason | null = null;
+  method = '';
+  target = '';
+  path = '';
+  query = '';
+  pathUnchanged = true;
+  host = '';
+  upgrade = '';
+  expectContinue = false;
+  bytes = 0;
+  /** True when the fields hold a whole, valid head: the next byte belongs to its body or to the next request. */
+  complete = false;
+  private readonly options: RequestParserOptions;
+  private readonly collector = new HeadCollector(true);
+  /** The authority of an absolute-form target, or null. */
+  private authority: string | null = null;
+  /** The last Host value as received; `host` is its canonical form. */
+  private hostValue = '';
+  private hostOfValue = '';
+
+  constructor(options: RequestParserOptions) {
+    super();
+    this.options = options;
+  }
+
+  /** True while the bytes of an incomplete head are kept. */
+  get started(): boolean {
+    return this.collector.started;
+  }
+
+  /** True when body bytes follow the head. */
+  get bodyExpected(): boolean {
+    return this.chunked || this.contentLength > 0;
+  }
+
+  /** Forgets the last request and every kept byte; memory is kept for the next one. */
+  reset(): void {
+    this.collector.reset();
+    this.clear();
+  }
+
+  /** Takes bytes from `chunk[at…]`; see the class. */
+  push(chunk: Buffer, at: number): number {
+    const next = this.collector.push(chunk, at, this.options.headBytesMax);
+    if (next === 0) return 0;
+    this.clear();
+    if (next > 0) {
+      this.text = this.collector.text;
+      this.bytes = this.collector.bytes;
+    }
+    this.fault = next < 0 ? this.collector.fault : this.parse();
+    this.collector.release();
+    this.complete = this.fault === null;
+    return this.complete ? next : -1;
+  }
+
+  private clear(): void {
+    this.clearLines();
+    this.complete = false;
+    this.fault = null;
+    this.method = '';
+    this.target = '';
+    this.path = '';
+    this.query = '';
+    this.pathUnchanged = true;
+    this.host = '';
+    this.upgrade = '';
+    this.expectContinue = false;
+    this.bytes = 0;
+    this.authority = null;
+    this.contentLength = -1;
+    this.chunked = false;
+  }
+
+  private parse(): Reason | null {
+    const options = this.options;
+    const targetAt = this.readMethod();
+    if (targetAt < 0) return requestLineFault(this.text, 0);
+    const targetEnd = this.endOfTarget(targetAt);
+    if (this.text.charCodeAt(targetEnd) !== SP) return requestLineFault(this.text, targetEnd);
+    if (this.text.startsWith('HTTP/1.1\r\n', targetEnd + 1)) this.minor = 1;
+    else if (this.text.startsWith('HTTP/1.0\r\n', targetEnd + 1)) this.minor = 0;
+    else return versionFault(this.text, targetEnd);
+    return (
+      this.readTarget(targetAt, targetEnd) ??
+      this.readLines(this.collector, targetEnd + 11, options.headersMax, options.names) ??
+      this.readFraming() ??
+      this.readHost() ??
+      this.readConnection(options.names) ??
+      this.readExpect() ??
+      (this.has(UPGRADE) ? this.readUpgrade() : null)
+    );
+  }
+
+  /** Sets `method` and returns the start of the target, or -1. */
+  private readMethod(): number {
+    const text = this.text;
+    for (const { prefix, method } of METHODS) {
+      if (!text.startsWith(prefix)) continue;
+      this.method = method;
+      return prefix.length;
+    }
+    let i = 0;
+    while ((TOKEN[text.charCodeAt(i)] ?? 0) !== 0) i++;
+    if (i === 0 || text.charCodeAt(i) !== SP) return -1;
+    this.method = text.slice(0, i);
+    return i + 1;
+  }
+
+  /** Index of the SP, CR or LF that ends the target. */
+  private endOfTarget(at: number): number {
+    const text = this.text;
+    for (let i = at; ; i++) {
+      const c = text.charCodeAt(i);
+      if (c === SP || c === 0x0d || c === 0x0a) return i;
+    }
+  }
+
+  // RFC 9112 section 3.2: origin-form, absolute-form, asterisk-form; authority-form belongs to CONNECT.
+  private readTarget(start: number, end: number): Reason | null {
+    const text = this.text;
+    const first = text.charCodeAt(start);
+    if (end === start) return 'bad-request-line';
+    if (this.method === 'CONNECT' || this.method === 'TRACE') return 'method-not-allowed';
+    if (end - start > this.options.targetBytesMax) return 'target-too-long';
+    this.target = text.slice(start, end);
+    if (first === SLASH) return this.readPath(start, end);
+    if (first === 0x2a && end === start + 1) {
+      this.path = '*';
+      return this.method === 'OPTIONS' ? null : 'bad-target';
+    }
+    return this.readAbsoluteForm(start, end);
+  }
+
+  private readPath(start: number, end: number): Reason | null {
+    const text = this.text;
+    let pathEnd = start;
+    while (pathEnd < end && text.charCodeAt(pathEnd) !== QUESTION) pathEnd++;
+    for (let i = pathEnd; i < end; i++) {
+      if ((QUERY[text.charCodeAt(i)] ?? 0) === 0) return 'bad-target';
+    }
+    const whole = end - start === this.target.length;
+    this.path = pathEnd === end && whole ? this.target : text.slice(start, pathEnd);
+    this.query = pathEnd === end ? '' : text.slice(pathEnd, end);
+    if (isCanonicalPath(text, start, pathEnd)) return null;
+    return this.repairPath();
+  }
+
+  private repairPath(): Reason | null {
+    const { path, changed, fault } = canonicalPath(this.path, this.options.paths);
+    if (fault !== null) {
+      this.path = '';
+      return fault;
+    }
+    this.path = path;
+    if (changed) this.pathUnchanged = false;
+    return null;
+  }
+
+  // RFC 9112 section 3.2.2: accepted from anyone, forwarded in origin-form.
+  private readAbsoluteForm(start: number, end: number): Reason | null {
+    const text = this.text;
+    let at = text.indexOf('://', start) + 3;
+    const scheme = text.slice(start, Math.max(start, at)).toLowerCase();
+    if (scheme !== 'http://' && scheme !== 'https://') return 'bad-target';
+    const authorityAt = at;
+    while (at < end && text.charCodeAt(at) !== SLASH && text.charCodeAt(at) !== QUESTION) at++;
+    if (canonicalHost(text, authorityAt, at) === null) return 'bad-target';
+    this.authority = text.slice(authorityAt, at).toLowerCase();
+    this.pathUnchanged = false;
+    if (text.charCodeAt(at) === SLASH) return this.readPath(at, end);
+    for (let i = at; i < end; i++) {
+      if ((QUERY[text.charCodeAt(i)] ?? 0) === 0) return 'bad-target';
+    }
+    this.query = text.slice(at, end);
+    // RFC 9112 section 3.2.4: OPTIONS with neither path nor query asks about the server as a whole.
+    this.path = this.method === 'OPTIONS' && at === end ? '*' : '/';
+    return null;
+  }
+
+  private readHost(): Reason | null {
+    if (!this.has(HOST)) {
+      if (this.minor === 1) return 'bad-host';
+      return this.authority === null ? null : 'authority-mismatch';
+    }
+    if ((this.repeated & (1 << HOST)) !== 0) return 'bad-host';
+    const o = this.offsetOf(HOST);
+    const start = this.slot(o + 2);
+    const end = this.slot(o + 3);
+    // PERF: a connection mostly names the same host again.
+    if (end - start !== this.hostValue.length || !this.text.startsWith(this.hostValue, start)) {
+      const host = canonicalHost(this.text, start, end);
+      if (host === null) return 'bad-host';
+      this.hostValue = detached(this.text.slice(start, end));
+      this.hostOfValue = detached(host);
+    }
+    if (this.hostOfValue === '') return 'bad-host';
+    this.host = this.hostOfValue;
+    return this.authority === null || this.authority === this.hostValue.toLowerCase()
+      ? null
+      : 'authority-mismatch';
+  }
+
+  // RFC 9110 section 10.1.1; an expectation in HTTP/1.0 is ignored.
+  private readExpect(): Reason | null {
+    if (!this.has(EXPECT) || this.minor === 0) return null;
+    this.expectContinue = this.soleValue(EXPECT)?.toLowerCase() === '100-continue';
+    return this.expectContinue ? null : 'bad-expect';
+  }
+
+  private readUpgrade(): Reason | null {
+    const kind = readUpgrade(this);
+    if (kind === null) return 'bad-upgrade';
+    this.upgrade = kind;
+    return null;
+  }
+}
+
+/** A copy that does not keep the head it was cut from alive on an idle connection. */
+function detached(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}
+
+function requestLineFault(text: string, start: number): Reason {
+  let i = start;
+  while (text.charCodeAt(i) !== 0x0d && text.charCodeAt(i) !== 0x0a) i++;
+  return lineFault(text, i) === 'bare-newline' ? 'bare-newline' : 'bad-request-line';
+}
+
+/** `targetEnd` is where the SP before the version stands. */
+function versionFault(text: string, targetEnd: number): Reason {
+  const at = targetEnd + 1;
+  const shaped =
+    startsWithIgnoringCase(text, at, 'http/') &&
+    isDigit(text.charCodeAt(at + 5)) &&
+    text.charCodeAt(at + 6) === 0x2e &&
+    isDigit(text.charCodeAt(at + 7)) &&
+    text.startsWith('\r\n', at + 8);
+  return shaped ? 'bad-version' : requestLineFault(text, targetEnd);
+}
+
+function isDigit(c: number): boolean {
+  return c >= 0x30 && c <= 0x39;
+}
