@@ -36,7 +36,11 @@ export function parsePolicies(
   nowMs: number,
 ): ParsedPolicies {
   const found: Found = { policies: [], diagnostics: [], refused: [], names: new Map() };
-  for (const file of files) parseFile(file, found, options, nowMs);
+  for (const file of files) {
+    const before = found.diagnostics.length;
+    parseFile(file, found, options, nowMs);
+    found.diagnostics.push(...found.diagnostics.splice(before).sort(byPlace));
+  }
   return found;
 }
 
@@ -46,6 +50,10 @@ interface Found {
   readonly refused: RefusedPolicy[];
   /** `namespace/name` to where it was first seen. */
   readonly names: Map<string, string>;
+}
+
+function byPlace({ at: a }: Diagnostic, { at: b }: Diagnostic): number {
+  return (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
 }
 
 function parseFile(file: PolicyFile, found: Found, options: PolicyOptions, nowMs: number): void {
@@ -68,17 +76,32 @@ function parseFile(file: PolicyFile, found: Found, options: PolicyOptions, nowMs
   for (const document of documents) {
     const faults = syntaxFaults(source, document);
     if (faults.length > 0) refuseDocument(found, faults);
-    else if (document.contents !== null) {
+    else if (!isNothing(document.contents)) {
       const read: Reading = { source, document, found, options, nowMs };
       readResource(read, document.contents, null);
     }
   }
 }
 
+/** An empty document: nothing between two `---`, or only comments. */
+function isNothing(contents: Node | null): contents is null {
+  return contents === null || (isScalar(contents) && contents.value === null);
+}
+
 /** A document too broken to say whose it is counts against every source. */
-function refuseDocument(found: Found, diagnostics: readonly Diagnostic[]): void {
+function refuseDocument(
+  found: Found,
+  diagnostics: readonly Diagnostic[],
+  namespace: string | null = null,
+): void {
   found.diagnostics.push(...diagnostics);
-  found.refused.push({ namespace: null, name: null, selector: null, attached: false, diagnostics });
+  found.refused.push({ namespace, name: null, selector: null, attached: false, diagnostics });
+}
+
+/** The namespace that a resource of any kind names, or null. */
+function namespaceOf(reader: DocumentReader, node: Node): string | null {
+  const metadata = isMap(node) ? reader.resolve(node.get('metadata', true)) : null;
+  return isMap(metadata) ? textOf(reader, metadata.get('namespace', true)) : null;
 }
 
 function syntaxFaults(source: SourceText, document: Document.Parsed): Diagnostic[] {
@@ -115,7 +138,8 @@ function readResource(read: Reading, node: Node, list: string | null): void {
   else {
     if (type === 'list')
       reader.error(node, { code: 'ERR_POLICY_KIND', message: 'a list stands within a list' });
-    if (reader.faults.some((fault) => fault.severity === 'error')) refuseDocument(read.found, reader.faults);
+    if (reader.faults.some((fault) => fault.severity === 'error'))
+      refuseDocument(read.found, reader.faults, namespaceOf(reader, node));
     else read.found.diagnostics.push(...reader.faults);
   }
 }
