@@ -15,7 +15,8 @@ const PATH_CHARS_MAX = 1024;
 const RULES_MAX = 16;
 const RULE_CHARS_MAX = 512;
 const HEADERS_MAX = 32;
-const VALUES_MAX = 8;
+const PAIRS_MAX = 32;
+const WANTED_MAX = 8;
 const VALUE_CHARS_MAX = 256;
 const NEAR_MAX = 3;
 const MESSAGE_CHARS_MAX = 512;
@@ -130,10 +131,11 @@ export class DecisionLines {
   /** The shape of `policy eval`'s requests: pairs in order, so that a line can be explained again. */
   #headerPairs(record: RequestRecord): string {
     let pairs = '';
+    let count = 0;
     for (const name of this.#headers) {
       const values = record.headerValues(name);
       if (values === undefined) continue;
-      for (let i = 0; i < values.length && i < VALUES_MAX; i++) {
+      for (let i = 0; i < values.length && count < PAIRS_MAX; i++, count++) {
         const value = this.#redaction.header(name) ? MASK : quote(values[i] ?? '', VALUE_CHARS_MAX);
         pairs += `${pairs === '' ? '' : ','}[${quote(name, NAME_CHARS_MAX)},${value}]`;
       }
@@ -146,7 +148,7 @@ export class DecisionLines {
       const hidden = this.#redaction.near(field);
       return (
         `{"rule":${quote(rule, RULE_CHARS_MAX)},"field":${quote(field, NAME_CHARS_MAX)}` +
-        `,"want":${hidden ? `[${MASK}]` : quoteList(want, VALUES_MAX, VALUE_CHARS_MAX)}` +
+        `,"want":${hidden ? `[${MASK}]` : quoteList(want, WANTED_MAX, VALUE_CHARS_MAX)}` +
         `,"got":${hidden && got !== null ? MASK : quoteOrNull(got, VALUE_CHARS_MAX)}}`
       );
     });
