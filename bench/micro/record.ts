@@ -187,6 +187,8 @@ function open(log: RecorderOptions['log']): { recorder: LiveRecorder; done: () =
 if (import.meta.main) {
   for (const { name, ns, bytes, targetNs } of await measureRecord()) {
     const target = targetNs === null ? '' : `  target ${targetNs} ns: ${ns <= targetNs ? 'met' : 'MISSED'}`;
-    console.log(`${name.padEnd(22)} ${ns.toFixed(0).padStart(6)} ns ${bytes.toFixed(0).padStart(6)} B${target}`);
+    console.log(
+      `${name.padEnd(22)} ${ns.toFixed(0).padStart(6)} ns ${bytes.toFixed(0).padStart(6)} B${target}`,
+    );
   }
 }
