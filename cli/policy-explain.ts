@@ -1,4 +1,5 @@
-// `sallyport policy explain`: one request, the verdict, the rules that matched, the nearest rules and what they missed.
+// `sallyport policy explain`: one request, the verdict, the rules that matched, the nearest rules and what
+// they missed.
 import { REASONS } from '../core/reasons.ts';
 import type { Workload } from '../policy/model.ts';
 import type { JudgedRequest } from '../policy/request-json.ts';

@@ -1,4 +1,5 @@
-// What the `policy` verbs share: policies from paths or a configuration, the options that go with them, and findings.
+// What the `policy` verbs share: policies from paths or a configuration, the options that go with them, and
+// findings.
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseCertificate } from '../certs/certificate.ts';
@@ -48,7 +49,8 @@ export async function readConfiguration(args: PolicyArguments, io: Io): Promise<
 }
 
 /**
- * Reads and parses the policies. `trustDomain` stands in when neither `--trust-domain` nor a configuration names one.
+ * Reads and parses the policies. `trustDomain` stands in when neither `--trust-domain` nor a configuration
+ * names one.
  * @throws ERR_POLICY_FILE, ERR_CONFIG_…, ERR_SPIFFE_ID
  */
 export async function readPolicies(

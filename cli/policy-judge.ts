@@ -60,8 +60,8 @@ export class Judge {
       throw new SallyportError(
         'ERR_REQUEST_DESTINATION',
         differs === undefined
-          ? `destination.namespace is \`${namespace}\`, the configured workload is in \`${workload.namespace}\``
-          : `destination.labels has \`${differs[0]}: ${differs[1]}\`, the configured workload does not`,
+          ? `destination.namespace is \`${namespace}\`, the workload is in \`${workload.namespace}\``
+          : `destination.labels has \`${differs[0]}: ${differs[1]}\`, the workload does not`,
         { hint: 'leave `destination` out, or evaluate without --config' },
       );
     return workload;
@@ -123,7 +123,9 @@ export class Judge {
     return prepared;
   }
 
-  /** A TCP listener on that port would refuse policies with HTTP fields, and deny everything at a first load. */
+  /**
+   * A TCP listener on that port would refuse policies with HTTP fields, and deny everything at a first load.
+   */
   #tcpFault(policies: readonly Policy[], { connection }: JudgedRequest): 'invalid-policy' | null {
     const port = connection.destinationPort;
     if (port === null) return null;

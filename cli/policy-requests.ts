@@ -1,4 +1,5 @@
-// Reads requests as JSON: one a line for `policy eval`, one a file for `policy explain`. Every fault has its place.
+// Reads requests as JSON: one a line for `policy eval`, one a file for `policy explain`. Every fault has its
+// place.
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
@@ -32,7 +33,10 @@ export async function readRequestText(file: string, io: Io): Promise<string> {
   }
 }
 
-/** Parses JSON Lines; empty lines are passed over. @throws ERR_REQUEST_INVALID with every line that is not JSON */
+/**
+ * Parses JSON Lines; empty lines are passed over. @throws ERR_REQUEST_INVALID with every line that is not
+ * JSON
+ */
 export function parseRequestLines(text: string, file: string): RequestLine[] {
   const faults: Diagnostic[] = [];
   const out: RequestLine[] = [];

@@ -1,5 +1,6 @@
-// IP addresses and CIDR blocks as bytes: strict text forms only, so that two readers cannot see two addresses.
-// IPv4 per RFC 6943 section 3.1.1 strict form, IPv6 per RFC 4291 section 2.2, canonical text per RFC 5952.
+// IP addresses and CIDR blocks as bytes: strict text forms only, so that two readers cannot see two
+// addresses. IPv4 per RFC 6943 section 3.1.1 strict form, IPv6 per RFC 4291 section 2.2, canonical text per
+// RFC 5952.
 
 /** A block of addresses. `bytes` has 4 or 16 entries with the host bits zeroed. */
 export interface Cidr {
@@ -11,7 +12,9 @@ export interface Cidr {
 const IP_TEXT_MAX = 45; // `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`
 const GROUPS = 8;
 
-/** Parses an address to 4 or 16 bytes; an IPv4-mapped IPv6 address gives 4. No zone, no leading zeros in IPv4. */
+/**
+ * Parses an address to 4 or 16 bytes; an IPv4-mapped IPv6 address gives 4. No zone, no leading zeros in IPv4.
+ */
 export function parseIp(text: string): Uint8Array | null {
   if (text.length > IP_TEXT_MAX) return null;
   const bytes = parseUnmapped(text);
@@ -29,7 +32,8 @@ export function parseCidr(text: string): Cidr | null {
   const prefixLength = slash < 0 ? widest : parseDecimal(text, slash + 1, text.length, widest);
   if (prefixLength < 0) return null;
   if (!isMapped(bytes)) return { bytes: masked(bytes, prefixLength), prefixLength };
-  // A mapped block wider than the mapped range would mean IPv4 and IPv6 at once: refused, since it has no one reading.
+  // A mapped block wider than the mapped range would mean IPv4 and IPv6 at once: refused, since it has no one
+  // reading.
   if (prefixLength < 96) return null;
   return { bytes: masked(bytes.subarray(12), prefixLength - 96), prefixLength: prefixLength - 96 };
 }
@@ -48,7 +52,9 @@ export function ipInCidr(
   return ((ip[whole] ?? 0) & mask) === ((block.bytes[whole] ?? 0) & mask);
 }
 
-/** Canonical text of 4 or 16 bytes: lower case, the longest run of zero groups as `::` (RFC 5952 section 4). */
+/**
+ * Canonical text of 4 or 16 bytes: lower case, the longest run of zero groups as `::` (RFC 5952 section 4).
+ */
 export function formatIp(bytes: Uint8Array | readonly number[]): string {
   if (bytes.length === 4) return Array.from(bytes).join('.');
   const groups = Array.from(

@@ -1,9 +1,20 @@
-// Reads one YAML document node by node, keeping positions: every fault names its line, and none ends the reading.
-// Works on the syntax tree, never on plain objects, so a wrong type is seen as it was written (YAML 1.2, core schema).
-import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, Scalar } from 'yaml';
+// Reads one YAML document node by node, keeping positions: every fault names its line, and none ends the
+// reading. Works on the syntax tree, never on plain objects, so a wrong type is seen as it was written (YAML
+// 1.2, core schema).
+
 import type { Diagnostic, Position } from '../core/errors.ts';
 import { didYouMean } from '../core/errors.ts';
 import { YAML_ALIASES_MAX } from './limits.ts';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type LineCounter,
+  type Node,
+  Scalar,
+} from './yaml.ts';
 
 /** One key of a mapping with its value; the value is never null (a null is a fault). */
 export interface Entry {
@@ -155,7 +166,8 @@ export class DocumentReader {
       this.error(node, { code: 'ERR_POLICY_EMPTY', message: `\`${what}\` is an empty string` });
       return undefined;
     }
-    // Kubernetes would refuse the value, so reading it as YAML 1.2 says opens nothing: a finding, not an error.
+    // Kubernetes would refuse the value, so reading it as YAML 1.2 says opens nothing: a finding, not an
+    // error.
     if (node.type === Scalar.PLAIN && isOtherTypeInYaml11(value))
       this.#report('warning', this.position(node), {
         code: 'LINT_POLICY_YAML11',

@@ -1,4 +1,5 @@
-// Every limit of the policy language, with its unit and its reason. Beyond a limit the input is refused, never cut.
+// Every limit of the policy language, with its unit and its reason. Beyond a limit the input is refused,
+// never cut.
 
 /** Characters of one policy file; 100,000 rules of ordinary YAML are about 30 million. */
 export const POLICY_FILE_CHARACTERS_MAX = 64 * 1024 * 1024;
@@ -18,5 +19,7 @@ export const ANNOTATION_CHARACTERS_MAX = 256;
 export const DECISION_RULES_MAX = 16;
 /** Nearest rules named by a default deny. */
 export const NEAR_RULES_MAX = 3;
-/** Forms of one policy set that no index covers (suffix paths, header-only, not-only); more is a lint finding. */
+/**
+ * Forms of one policy set that no index covers (suffix paths, header-only, not-only); more is a lint finding.
+ */
 export const UNINDEXED_RULES_MAX = 64;

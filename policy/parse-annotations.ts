@@ -1,10 +1,11 @@
 // Annotations of a policy: dry run, expiry, emergency, deny status, owner. Ours are checked, others pass by.
-import type { Node } from 'yaml';
+
 import { didYouMean } from '../core/errors.ts';
 import type { DocumentReader, Entry } from './document-reader.ts';
 import { ANNOTATION_CHARACTERS_MAX } from './limits.ts';
 import type { Action, Policy } from './model.ts';
 import { parseRfc3339 } from './rfc3339.ts';
+import type { Node } from './yaml.ts';
 
 const DRY_RUN = 'istio.io/dry-run';
 const PREFIX = 'sallyport.dev/';

@@ -19,7 +19,8 @@ export function parsePathValue(text: string): Matcher | Fault {
   if (matcher.kind === 'suffix') return suffixFault(matcher.value) ?? matcher;
   if (matcher.kind !== 'exact' && matcher.kind !== 'prefix') return matcher;
   if (!matcher.value.startsWith('/')) return noSlash(text);
-  // A prefix is judged with a character after it: `/a/.*` is a fine prefix of `/a/.git`, `/a/..` alone is not a path.
+  // A prefix is judged with a character after it: `/a/.*` is a fine prefix of `/a/.git`, `/a/..` alone is not
+  // a path.
   const fault = canonicalFault(text, matcher.value, matcher.kind === 'prefix' ? 'x' : '');
   return fault ?? matcher;
 }

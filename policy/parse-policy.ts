@@ -1,6 +1,7 @@
 // One resource: an AuthorizationPolicy to a Policy, with everything that is wrong with it.
-// What can be known of a faulty one (its namespace, whom it selects) is kept, so that one team's typo stays its own.
-import type { Node } from 'yaml';
+// What can be known of a faulty one (its namespace, whom it selects) is kept, so that one team's typo stays
+// its own.
+
 import type { Diagnostic } from '../core/errors.ts';
 import { didYouMean } from '../core/errors.ts';
 import type { DocumentReader, Entry } from './document-reader.ts';
@@ -11,13 +12,17 @@ import { parseRule } from './parse-rule.ts';
 import { parseScope } from './parse-scope.ts';
 import type { RuleContext } from './parse-values.ts';
 import { validatePolicy } from './validate.ts';
+import type { Node } from './yaml.ts';
 
 /** A policy that was refused, and what is still certain about it. */
 export interface RefusedPolicy {
   /** Null when the document does not say: it then counts against every source. */
   readonly namespace: string | null;
   readonly name: string | null;
-  /** Labels that a workload must have to be selected, as far as they are certain; null = it could be any workload. */
+  /**
+   * Labels that a workload must have to be selected, as far as they are certain; null = it could be any
+   * workload.
+   */
   readonly selector: Readonly<Record<string, string>> | null;
   /** True when it certainly has `targetRefs`, and so selects no workload. */
   readonly attached: boolean;
@@ -35,7 +40,9 @@ const METADATA_FIELDS = [
 ];
 const SPEC_FIELDS = ['selector', 'targetRefs', 'action', 'provider', 'rules'];
 
-/** Parses one AuthorizationPolicy; `reader.faults` must be empty on entry and holds its findings afterwards. */
+/**
+ * Parses one AuthorizationPolicy; `reader.faults` must be empty on entry and holds its findings afterwards.
+ */
 export function parsePolicy(
   reader: DocumentReader,
   node: Node,

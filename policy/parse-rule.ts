@@ -1,11 +1,12 @@
 // One rule of an AuthorizationPolicy: `from`, `to` and `when`, each read to conditions.
-import type { Node } from 'yaml';
+
 import type { DocumentReader, Entry } from './document-reader.ts';
 import { SOURCES_PER_RULE_MAX } from './limits.ts';
 import type { Clause, Condition, Field, Rule } from './model.ts';
 import { negativeName } from './model.ts';
 import { parseValues, type RuleContext, refuseJwt } from './parse-values.ts';
 import { parseWhen } from './parse-when.ts';
+import type { Node } from './yaml.ts';
 
 const SOURCE_FIELDS = [
   ...(['principals', 'requestPrincipals', 'namespaces', 'serviceAccounts', 'trustDomains'] as const),

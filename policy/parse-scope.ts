@@ -1,8 +1,9 @@
 // Whom a policy is for: `selector` or `targetRefs`.
-import type { Node } from 'yaml';
+
 import type { DocumentReader, Entry } from './document-reader.ts';
 import { TARGET_REFS_MAX } from './limits.ts';
 import type { Policy } from './model.ts';
+import type { Node } from './yaml.ts';
 
 /** The two scoping parts of a policy. */
 export type Scope = Pick<Policy, 'selector' | 'targetRefs'>;

@@ -1,9 +1,10 @@
 // A list of values of one field, read through the field's parser.
-import type { Node } from 'yaml';
+
 import type { DocumentReader } from './document-reader.ts';
 import { SERVICE_ACCOUNTS_MAX } from './limits.ts';
 import type { Field, Matcher } from './model.ts';
 import { VALUE_PARSERS } from './parse-value.ts';
+import type { Node } from './yaml.ts';
 
 /** What a rule needs to know of its policy. */
 export interface RuleContext {
@@ -47,8 +48,10 @@ export function refuseJwt(reader: DocumentReader, node: Node, what: string): voi
 }
 
 /**
- * A five-segment prefix such as `cluster.local/ns/shop/sa/*` of the local trust domain becomes one prefix for each name
- * of it, as Istio expands it. Exact IDs stay as written: the evaluators know that the names stand for each other.
+ * A five-segment prefix such as `cluster.local/ns/shop/sa/*` of the local trust domain becomes one prefix for
+ * each name
+ * of it, as Istio expands it. Exact IDs stay as written: the evaluators know that the names stand for each
+ * other.
  */
 function principalForms(matcher: Matcher, sameTrustDomains: readonly string[]): Matcher[] {
   if (matcher.kind !== 'prefix') return [matcher];

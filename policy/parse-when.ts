@@ -1,11 +1,12 @@
 // One entry of `when`: a key, `values` and `notValues`, ANDed.
-import type { Node } from 'yaml';
+
 import { didYouMean } from '../core/errors.ts';
 import type { DocumentReader } from './document-reader.ts';
 import type { Condition, Field } from './model.ts';
 import { negativeName } from './model.ts';
 import { isToken } from './parse-value.ts';
 import { parseValues, type RuleContext, refuseJwt } from './parse-values.ts';
+import type { Node } from './yaml.ts';
 
 const PLAIN_KEYS = [
   ...(['source.ip', 'remote.ip', 'source.namespace', 'source.principal', 'source.serviceAccount'] as const),

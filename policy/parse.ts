@@ -1,12 +1,14 @@
-// Policy text to policies: multi-document YAML or JSON, `kind: List` expanded, every fault with file:line:column.
-// Nothing that could restrict is ignored: what is not understood is an error, what belongs to others is a notice.
-import { type Document, isMap, isScalar, LineCounter, type Node, parseAllDocuments } from 'yaml';
+// Policy text to policies: multi-document YAML or JSON, `kind: List` expanded, every fault with
+// file:line:column. Nothing that could restrict is ignored: what is not understood is an error, what belongs
+// to others is a notice.
+
 import type { Diagnostic } from '../core/errors.ts';
 import { didYouMean } from '../core/errors.ts';
 import { DocumentReader, type SourceText, sourceLine } from './document-reader.ts';
 import { POLICY_FILE_CHARACTERS_MAX } from './limits.ts';
 import type { Policy, PolicyOptions } from './model.ts';
 import { parsePolicy, type RefusedPolicy } from './parse-policy.ts';
+import { type Document, isMap, isScalar, LineCounter, type Node, parseDocuments } from './yaml.ts';
 
 /** A policy file that was read. */
 export interface PolicyFile {
@@ -65,15 +67,7 @@ function parseFile(file: PolicyFile, found: Found, options: PolicyOptions, nowMs
     return;
   }
   const source: SourceText = { ...file, lines: new LineCounter() };
-  const documents = parseAllDocuments(file.text, {
-    lineCounter: source.lines,
-    prettyErrors: false,
-    stringKeys: true,
-    uniqueKeys: true,
-    strict: true,
-    version: '1.2',
-  });
-  for (const document of documents) {
+  for (const document of parseDocuments(file.text, source.lines)) {
     const faults = syntaxFaults(source, document);
     if (faults.length > 0) refuseDocument(found, faults);
     else if (!isNothing(document.contents)) {

@@ -16,9 +16,11 @@ const FOLDER_DEPTH_MAX = 16;
 const FILES_MAX = 20_000;
 
 /**
- * Reads every policy file of `paths` (relative ones from `folder`). A file named directly is read whatever its extension.
+ * Reads every policy file of `paths` (relative ones from `folder`). A file named directly is read whatever
+ * its extension.
  * Files are named as the paths were given.
- * Entries that begin with a dot are passed over: Kubernetes keeps the real files of a mounted volume in `..data`.
+ * Entries that begin with a dot are passed over: Kubernetes keeps the real files of a mounted volume in
+ * `..data`.
  * @throws ERR_POLICY_FILE for a missing or unreadable path, a file that is not UTF-8, or too many files
  */
 export async function readPolicyFiles(paths: readonly string[], folder = '.'): Promise<ReadPolicyFiles> {

@@ -1,5 +1,6 @@
-// The reference evaluator: policy-semantics read aloud, slow on purpose. The compiled table must agree with it on every
-// policy and request (test/conformance, test/property); nothing here is shared with it but the vocabulary and limits.
+// The reference evaluator: policy-semantics read aloud, slow on purpose. The compiled table must agree with
+// it on every policy and request (test/conformance, test/property); nothing here is shared with it but the
+// vocabulary and limits.
 import { ipInCidr, parseIp } from '../core/ip.ts';
 import { parseSpiffeId, type SpiffeId } from '../core/spiffe-id.ts';
 import { DECISION_RULES_MAX } from './limits.ts';
@@ -97,13 +98,15 @@ function ruleMatches(rule: Rule, action: Action, it: Case): boolean {
 
 function holds(condition: Condition, action: Action, it: Case): boolean {
   const { field } = condition;
-  if (field === 'requestPrincipals') return action !== 'ALLOW'; // no JWT is verified yet: as unknown as HTTP on TCP
+  // No JWT is verified yet, so its claims are as unknown as HTTP on TCP.
+  if (field === 'requestPrincipals') return action !== 'ALLOW';
   if (field === 'hosts' || field === 'methods' || field === 'paths' || field === 'request.headers') {
     // What cannot be known on TCP lets no ALLOW match and every DENY.
     if (it.http === null) return action !== 'ALLOW';
     if (field === 'request.headers') return headerHolds(condition, action, it.http);
   }
-  // A match widens access as a positive of ALLOW or a not-value of DENY; there only trusted trust domains count.
+  // A match widens access as a positive of ALLOW or a not-value of DENY; there only trusted
+  // trust domains count.
   const widensByValue = action === 'ALLOW';
   const { values, notValues } = condition;
   const oneOf = (matchers: readonly Matcher[], widens: boolean): boolean =>
@@ -111,7 +114,10 @@ function holds(condition: Condition, action: Action, it: Case): boolean {
   return (values.length === 0 || oneOf(values, widensByValue)) && !oneOf(notValues, !widensByValue);
 }
 
-/** ALLOW needs P for all values, DENY (and AUDIT, which marks what DENY would) for any, members of a list included. */
+/**
+ * ALLOW needs P for all values, DENY (and AUDIT, which marks what DENY would) for any, members of a list
+ * included.
+ */
 function headerHolds({ key, values, notValues }: Condition, action: Action, http: HttpFacts): boolean {
   // An absent header is one value that matches no positive, not even `*`.
   const satisfies = (value: string | null): boolean =>
@@ -184,7 +190,9 @@ function principalMatches(matcher: Matcher, peer: SpiffeId, options: PolicyOptio
   return `/${rest.join('/')}` === peer.path;
 }
 
-/** True when the peer's namespace and account count: where they restrict always, where they widen if trusted. */
+/**
+ * True when the peer's namespace and account count: where they restrict always, where they widen if trusted.
+ */
 function counts(peer: SpiffeId | null, options: PolicyOptions, widens: boolean): peer is SpiffeId {
   if (peer === null) return false;
   if (!widens || peer.trustDomain === options.localTrustDomain) return true;
@@ -206,7 +214,9 @@ function pathMatches(matcher: Matcher, path: string): boolean {
   return matcher.kind === 'template' ? templateMatches(matcher.value, path) : textMatches(matcher, path);
 }
 
-/** By segments: `{*}` is one that is not empty, `{**}` is one or more, and what follows it are the last ones. */
+/**
+ * By segments: `{*}` is one that is not empty, `{**}` is one or more, and what follows it are the last ones.
+ */
 function templateMatches(template: string, path: string): boolean {
   const wanted = template.split('/');
   const given = path.split('/');

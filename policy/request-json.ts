@@ -1,5 +1,6 @@
-// One request as `policy eval`, `explain` and `test` read it: JSON with a closed set of keys, turned into facts.
-// What the proxy would normalize (path, host, addresses, header names) is normalized the same way here.
+// One request as `policy eval`, `explain` and `test` read it: JSON with a closed set of keys, turned into
+// facts. What the proxy would normalize (path, host, addresses, header names) is normalized the same way
+// here.
 import { z } from 'zod';
 import { didYouMean } from '../core/errors.ts';
 import { canonicalIp } from '../core/ip.ts';

@@ -2,8 +2,10 @@
 import type { Policy, PolicyOptions, Workload } from './model.ts';
 
 /**
- * The policies that select `workload`: those of the root namespace first, then those of its own, each in the order
- * given. A policy with `targetRefs` selects no workload: it attaches to a Service or a Gateway by name, and what a
+ * The policies that select `workload`: those of the root namespace first, then those of its own, each in the
+ * order
+ * given. A policy with `targetRefs` selects no workload: it attaches to a Service or a Gateway by name, and
+ * what a
  * Service stands for is not known here (`policy check` says so).
  */
 export function selectPolicies(

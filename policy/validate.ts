@@ -1,4 +1,5 @@
-// What is wrong with a readable policy because of the workload's listeners: HTTP fields on TCP, not-fields on plaintext.
+// What is wrong with a readable policy because of the workload's listeners: HTTP fields on TCP, not-fields on
+// plaintext.
 import type { Position } from '../core/errors.ts';
 import type { Fault } from './document-reader.ts';
 import type { Clause, Condition, Field, Policy, PolicyOptions, Rule } from './model.ts';
@@ -47,7 +48,8 @@ export function allowsByAbsence(policy: Policy, rule: Rule): boolean {
   if (rule.when.some(positive)) return false;
   const absent = (clause: Clause): boolean =>
     clause.some((c) => IDENTITY_FIELDS.has(c.field) && c.notValues.length > 0) && !clause.some(positive);
-  // Source addresses do not tell who calls, yet they are positive source fields: the page speaks of *only* not-fields.
+  // Source addresses do not tell who calls, yet they are positive source fields: the page speaks of *only*
+  // not-fields.
   const onlyNot = (clause: Clause): boolean => absent(clause) && clause.every((c) => c.values.length === 0);
   if (rule.from !== null)
     return rule.from.some((clause) => onlyNot([...clause, ...sourceConditions(rule.when)]));

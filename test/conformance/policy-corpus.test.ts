@@ -1,5 +1,5 @@
-// The corpus against the triangle: the reference evaluator, the compiled table, and the table loaded back from its
-// serialized form must all give the row's verdict, reason and rules.
+// The corpus against the triangle: the reference evaluator, the compiled table, and the table loaded back
+// from its serialized form must all give the row's verdict, reason and rules.
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../policy/compile.ts';
 import { evaluate } from '../../policy/evaluate.ts';

@@ -1,5 +1,5 @@
-// The policy corpus: test/fixtures/policy/*.json, one row a request with the decision that policy-semantics asks for.
-// Rows state only what differs from the defaults here.
+// The policy corpus: test/fixtures/policy/*.json, one row a request with the decision that policy-semantics
+// asks for. Rows state only what differs from the defaults here.
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';

@@ -1,4 +1,5 @@
-// IP text to bytes: net.isIP is the oracle for what is an address at all; ours is stricter only where the row says so.
+// IP text to bytes: net.isIP is the oracle for what is an address at all; ours is stricter only where the row
+// says so.
 import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

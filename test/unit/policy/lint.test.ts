@@ -20,7 +20,12 @@ function lint(text: string, options = {}): [string, string][] {
 
 const deny = (rule: string): string => `action: DENY\n${rule}`;
 const expired = 'sallyport.dev/expires-at: "2026-09-30T00:00:00Z"';
-const emergency = `${expired}\nsallyport.dev/emergency: "true"\nsallyport.dev/reason: r\nsallyport.dev/author: a`;
+const emergency = [
+  expired,
+  'sallyport.dev/emergency: "true"',
+  'sallyport.dev/reason: r',
+  'sallyport.dev/author: a',
+].join('\n');
 const suffixRules = (n: number): string => {
   const rules = Array.from({ length: n }, (_, i) => `{to: [{operation: {paths: ["*${i}"]}}]}`);
   return `rules: [${rules.join(', ')}]`;

@@ -77,7 +77,8 @@ describe('documents', () => {
   ]);
 
   test('all errors of a file are reported', () => {
-    const text = `${policyText('action: DENNY\nrule: []')}---\n${policyText(operationRule('{methods: [get], ports: ["0"]}'), { name: 'q' })}`;
+    const second = operationRule('{methods: [get], ports: ["0"]}');
+    const text = `${policyText('action: DENNY\nrule: []')}---\n${policyText(second, { name: 'q' })}`;
     expect(parseText(text).diagnostics.map(({ code, at }) => [code, `${at?.line}:${at?.column}`])).toEqual([
       ['ERR_POLICY_ACTION', '7:11'],
       ['ERR_POLICY_UNKNOWN_FIELD', '8:3'],
