@@ -44,14 +44,20 @@ export const optionalSection = <S extends z.ZodRawShape>(shape: S, description: 
 export const sections = <S extends z.ZodType>(item: S, max: number, description: string) =>
   z.array(item).min(1).max(max).describe(description);
 
-/** A string that `parse` turns into a value; the fault becomes the issue's message, the hint goes with it. */
-function parsed<T>(parse: (text: string) => Parsed<T>) {
-  return z.string().transform((text, context): T => {
-    const result = parse(text);
-    if ('value' in result) return result.value;
-    context.addIssue({ code: 'custom', message: result.fault, params: { hint: result.hint } });
-    return z.NEVER;
-  });
+/**
+ * A string that `parse` turns into a value; the fault becomes the issue's message, the hint goes with it.
+ * `pattern` is what the JSON Schema says: it accepts whatever `parse` does, and some more.
+ */
+function parsed<T>(parse: (text: string) => Parsed<T>, pattern: string) {
+  return z
+    .string()
+    .meta({ pattern })
+    .transform((text, context): T => {
+      const result = parse(text);
+      if ('value' in result) return result.value;
+      context.addIssue({ code: 'custom', message: result.fault, params: { hint: result.hint } });
+      return z.NEVER;
+    });
 }
 
 /** Bounds and default as written in YAML. With `none`, that word is accepted and reads as Infinity. */
@@ -61,6 +67,9 @@ interface Range {
   readonly max: string;
   readonly none?: boolean;
 }
+
+const UNITS = { duration: 'ms|s|m|h|d', size: 'B|KiB|MiB|GiB' } as const;
+const ADDRESS_PATTERN = ':[0-9]{1,5}$';
 
 function quantity(
   kind: 'duration' | 'size',
@@ -74,12 +83,15 @@ function quantity(
   };
   const [min, max] = [bound(range.min), bound(range.max)];
   const allowed = `${range.min} to ${range.max}${range.none ? ', or `none`' : ''}`;
-  const schema = parsed((text): Parsed<number> => {
-    if (text === 'none' && range.none) return { value: Number.POSITIVE_INFINITY };
-    const result = parse(text);
-    if ('fault' in result || (result.value >= min && result.value <= max)) return result;
-    return { fault: 'is out of range', hint: `allowed: ${allowed}` };
-  });
+  const schema = parsed(
+    (text): Parsed<number> => {
+      if (text === 'none' && range.none) return { value: Number.POSITIVE_INFINITY };
+      const result = parse(text);
+      if ('fault' in result || (result.value >= min && result.value <= max)) return result;
+      return { fault: 'is out of range', hint: `allowed: ${allowed}` };
+    },
+    `^[0-9]+(${UNITS[kind]})$${range.none ? '|^none$' : ''}`,
+  );
   return leaf(schema.prefault(range.default), { kind, allowed, default: range.default }, description);
 }
 
@@ -227,7 +239,7 @@ export const paths = (description: string) =>
 /** Where to listen. */
 export const listenAddress = (description: string) =>
   leaf(
-    parsed(parseListenAddress),
+    parsed(parseListenAddress, ADDRESS_PATTERN),
     { kind: 'address', allowed: '`ip:port`, port 0 = any free one' },
     description,
   );
@@ -235,14 +247,18 @@ export const listenAddress = (description: string) =>
 /** Where to listen, with a default. */
 export const listenAddressOr = (initial: string, description: string) =>
   leaf(
-    parsed(parseListenAddress).prefault(initial),
+    parsed(parseListenAddress, ADDRESS_PATTERN).prefault(initial),
     { kind: 'address', allowed: '`ip:port`, port 0 = any free one', default: initial },
     description,
   );
 
 /** Where to connect. */
 export const connectAddress = (description: string) =>
-  leaf(parsed(parseConnectAddress), { kind: 'address', allowed: '`host:port`' }, description);
+  leaf(
+    parsed(parseConnectAddress, ADDRESS_PATTERN),
+    { kind: 'address', allowed: '`host:port`' },
+    description,
+  );
 
 /** A section, or just its `address` as a text. */
 export const addressOrSection = <S extends z.ZodType<{ address: unknown }, { address: string }>>(

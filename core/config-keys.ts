@@ -1,7 +1,7 @@
 // Walks the configuration schema: every key with its facts, for did-you-mean, `config explain`, docs/config.md and the
 // JSON Schema. Reads zod's own description of a schema, so that nothing about a key is written twice.
 import type { z } from 'zod';
-import { factsOf, type KeyFacts } from './config-fields.ts';
+import { factsOf, jsonSchemaOf, type KeyFacts } from './config-fields.ts';
 import { configSchema } from './config-schema.ts';
 
 /** One key. `path` is `listeners[].limits.headers`; a section has no facts. */
@@ -14,6 +14,11 @@ export interface ConfigKey {
 /** Every key, in the order of the schema, a section before the keys in it. */
 export function configKeys(): ConfigKey[] {
   return keysOf(configSchema, '');
+}
+
+/** The file as JSON Schema 2020-12. */
+export function configJsonSchema(): Record<string, unknown> {
+  return { title: 'sallyport configuration', ...jsonSchemaOf(configSchema) };
 }
 
 /** The names that may stand in the section at `path`; empty when there is no such section. */

@@ -1,0 +1,35 @@
+// How verbs read their arguments: strictly, and with a word about what was meant.
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { didYouMean, SallyportError } from '../core/errors.ts';
+
+/** An error of usage: exit code 2. */
+export function usage(message: string, hint: string): SallyportError {
+  return new SallyportError('ERR_USAGE', message, { hint });
+}
+
+/** `parseArgs`, strict, with its faults as usage errors; `line` is the verb's usage. @throws ERR_USAGE */
+export function parseOptions<T extends ParseArgsConfig>(
+  config: T,
+  line: string,
+): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const unknown = /^Unknown option '--?([^']*)'/.exec(error.message)?.[1];
+    if (unknown === undefined) throw usage(lowerFirst(error.message), line);
+    const near = didYouMean(unknown, Object.keys(config.options ?? {}));
+    throw usage(`unknown option \`--${unknown}\``, near === undefined ? line : `did you mean \`--${near}\`?`);
+  }
+}
+
+/** The one file that a verb works on: a positional argument or `--config`. @throws ERR_USAGE */
+export function oneFile(positionals: readonly string[], option: string | undefined, line: string): string {
+  const files = option === undefined ? positionals : [option, ...positionals];
+  const [file] = files;
+  if (file === undefined) throw usage('no file is named', line);
+  if (files.length > 1) throw usage(`one file is expected, not ${files.length}`, line);
+  return file;
+}
+
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);

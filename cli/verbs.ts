@@ -1,0 +1,186 @@
+// Every verb that exists: its name, what `--help` says about it, and how its file is loaded when it is called.
+import type { Verb } from './io.ts';
+
+/** What a verb's file gives: the verb, and its one line of usage. */
+export interface LoadedVerb {
+  readonly verb: Verb;
+  readonly usage: string;
+}
+
+/** One row of the command line. */
+export interface VerbEntry {
+  /** `policy check`. */
+  readonly name: string;
+  /** One line, lower case, no final period. */
+  readonly summary: string;
+  /** Arguments and options with their meaning. */
+  readonly options: readonly (readonly [string, string])[];
+  readonly examples: readonly string[];
+  readonly load: () => Promise<LoadedVerb>;
+}
+
+const JSON_OPTION = ['--json', 'print JSON'] as const;
+const POLICY_OPTIONS = [
+  ['--policy PATH', 'a policy file or folder; may be repeated'],
+  ['--config FILE', 'take policies, workload and options from a configuration'],
+  ['--root-namespace NS', 'whose policies select every workload; default istio-system'],
+  ['--trust-domain TD', 'the own trust domain'],
+] as const;
+
+/** In the order of `--help`. */
+export const VERBS: readonly VerbEntry[] = [
+  {
+    name: 'proxy',
+    summary: 'run the proxy until SIGTERM',
+    options: [['--config FILE', 'the configuration; docs/config.md describes it']],
+    examples: ['sallyport proxy --config sallyport.yaml'],
+    load: async () => {
+      const { proxy } = await import('./proxy.ts');
+      return { verb: proxy, usage: 'sallyport proxy --config FILE' };
+    },
+  },
+  {
+    name: 'config check',
+    summary: 'validate a configuration',
+    options: [
+      ['FILE', 'the configuration'],
+      ['--strict', 'exit 1 when a file that it names is missing'],
+      JSON_OPTION,
+    ],
+    examples: ['sallyport config check sallyport.yaml'],
+    load: async () => {
+      const { CONFIG_CHECK_USAGE, configCheck } = await import('./config-check.ts');
+      return { verb: configCheck, usage: CONFIG_CHECK_USAGE };
+    },
+  },
+  {
+    name: 'config schema',
+    summary: 'print the JSON Schema of the configuration',
+    options: [JSON_OPTION],
+    examples: ['sallyport config schema > sallyport.schema.json'],
+    load: async () => {
+      const { CONFIG_SCHEMA_USAGE, configSchemaVerb } = await import('./config-schema.ts');
+      return { verb: configSchemaVerb, usage: CONFIG_SCHEMA_USAGE };
+    },
+  },
+  {
+    name: 'config explain',
+    summary: 'print every effective value and where it came from',
+    options: [['FILE', 'the configuration'], JSON_OPTION],
+    examples: ['sallyport config explain sallyport.yaml'],
+    load: async () => {
+      const { CONFIG_EXPLAIN_USAGE, configExplain } = await import('./config-explain.ts');
+      return { verb: configExplain, usage: CONFIG_EXPLAIN_USAGE };
+    },
+  },
+  {
+    name: 'policy check',
+    summary: 'errors and findings of policies as file:line:column',
+    options: [
+      ['PATH', 'policy files and folders'],
+      ['--strict', 'exit 1 on findings too'],
+      ...POLICY_OPTIONS,
+      JSON_OPTION,
+    ],
+    examples: ['sallyport policy check policies/', 'sallyport policy check --config sallyport.yaml --strict'],
+    load: async () => {
+      const { POLICY_CHECK_USAGE, policyCheck } = await import('./policy-check.ts');
+      return { verb: policyCheck, usage: POLICY_CHECK_USAGE };
+    },
+  },
+  {
+    name: 'policy eval',
+    summary: 'decide recorded requests, on the engine of the proxy',
+    options: [
+      ['--requests FILE', 'one request a line as JSON; `-` is standard input'],
+      ...POLICY_OPTIONS,
+      ['--json', 'accepted; the answer is JSON in any case'],
+    ],
+    examples: ['sallyport policy eval --policy policies/ --requests requests.jsonl'],
+    load: async () => {
+      const { POLICY_EVAL_USAGE, policyEval } = await import('./policy-eval.ts');
+      return { verb: policyEval, usage: POLICY_EVAL_USAGE };
+    },
+  },
+  {
+    name: 'policy explain',
+    summary: 'why one request is allowed or denied',
+    options: [
+      ['METHOD HOST/PATH', 'the request, with --as for the caller'],
+      ['--as NS/SA', 'the caller: `shop/web` or a SPIFFE ID'],
+      ['--request FILE', 'the request as JSON instead'],
+      ['--request-id ID', 'the request of that line of the decision log instead, with --log'],
+      ['--log FILE', 'the decision log'],
+      ['--namespace NS', 'of the workload'],
+      ['--label KEY=VALUE', 'of the workload; may be repeated'],
+      ...POLICY_OPTIONS,
+      JSON_OPTION,
+    ],
+    examples: ['sallyport policy explain --policy policies/ --as shop/web GET cart:8080/items/7'],
+    load: async () => {
+      const { POLICY_EXPLAIN_USAGE, policyExplain } = await import('./policy-explain.ts');
+      return { verb: policyExplain, usage: POLICY_EXPLAIN_USAGE };
+    },
+  },
+  {
+    name: 'certs ca',
+    summary: 'make the CA of a trust domain',
+    options: [
+      ['--trust-domain TD', 'default example.org'],
+      ['--out DIR', 'where ca.pem and ca.key go; default the current folder'],
+      ['--ttl 1825d', 'how long it is valid'],
+      ['--force', 'replace files that exist'],
+      JSON_OPTION,
+    ],
+    examples: ['sallyport certs ca --trust-domain example.org --out pki'],
+    load: async () => {
+      const { CERTS_CA_USAGE, certsCa } = await import('./certs-ca.ts');
+      return { verb: certsCa, usage: CERTS_CA_USAGE };
+    },
+  },
+  {
+    name: 'certs issue',
+    summary: 'issue an X509-SVID',
+    options: [
+      ['SPIFFE-ID', 'whom it is for'],
+      ['--ca DIR', 'the folder of ca.pem and ca.key'],
+      ['--out DIR', 'where tls.crt and tls.key go; default the current folder'],
+      ['--dns NAME', 'a DNS name beside the ID; may be repeated'],
+      ['--ip ADDRESS', 'an IP address beside the ID; may be repeated'],
+      ['--ttl 24h', 'how long it is valid'],
+      ['--force', 'replace files that exist'],
+      JSON_OPTION,
+    ],
+    examples: ['sallyport certs issue spiffe://example.org/ns/shop/sa/web --ca pki --out web'],
+    load: async () => {
+      const { CERTS_ISSUE_USAGE, certsIssue } = await import('./certs-issue.ts');
+      return { verb: certsIssue, usage: CERTS_ISSUE_USAGE };
+    },
+  },
+  {
+    name: 'certs inspect',
+    summary: 'show what is in a certificate file',
+    options: [['FILE', 'certificates in PEM'], JSON_OPTION],
+    examples: ['sallyport certs inspect tls.crt'],
+    load: async () => {
+      const { CERTS_INSPECT_USAGE, certsInspect } = await import('./certs-inspect.ts');
+      return { verb: certsInspect, usage: CERTS_INSPECT_USAGE };
+    },
+  },
+  {
+    name: 'certs verify',
+    summary: 'judge a certificate as the proxy would',
+    options: [
+      ['FILE', 'the chain in PEM, the leaf first'],
+      ['--bundle TD=FILE', 'the CA certificates of a trust domain; may be repeated'],
+      ['--crl TD=FILE', 'the revocation list of a trust domain; may be repeated'],
+      ['--purpose client', 'client or server'],
+      JSON_OPTION,
+    ],
+    examples: ['sallyport certs verify tls.crt --bundle example.org=ca.pem'],
+    load: async () => {
+      const { CERTS_VERIFY_USAGE, certsVerify } = await import('./certs-verify.ts');
+      return { verb: certsVerify, usage: CERTS_VERIFY_USAGE };
+    },
+  },
+];
