@@ -5,10 +5,10 @@ import { openFileSource } from '../certs/file-source.ts';
 import type { SvidSource } from '../certs/source.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Config, type ResolvedWorkload, resolveWorkload } from '../core/config.ts';
-import { loadConfig } from '../core/config-load.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
 import { watchPaths } from '../core/file-watch.ts';
 import { createFilePolicySource, type PolicySource } from '../policy/source.ts';
+import { type Loader, startLoader } from '../policy/worker-client.ts';
 import { startManagement } from '../proxy/management.ts';
 import { openSink } from '../proxy/record/line-sink.ts';
 import { LineWriter } from '../proxy/record/line-writer.ts';
@@ -26,12 +26,14 @@ export const proxy: Verb = async (args) => {
     throw new SallyportError('ERR_CLI_USAGE', '`sallyport proxy` needs --config FILE', {
       hint: 'make one with `sallyport init DIR`',
     });
-  const config = await loadConfig(values.config);
   const clock = systemClock;
+  // YAML and its schema are read in the loader process: this one never loads that code.
+  const loader = startLoader(clock);
+  const config = await loader.loadConfig(values.config);
   const writer = new LineWriter({ sink: openSink(STDOUT, clock), clock });
   const logger = createLogger({ lines: writer, level: config.log.level, fields: config.log.fields });
   const svid = await openSvidSource(config);
-  const policy = openPolicySource(config, svid, clock);
+  const policy = openPolicySource(config, svid, { clock, loader });
   const workload = workloadOf(config, svid);
   const deps: ProxyDeps = {
     config,
@@ -44,7 +46,7 @@ export const proxy: Verb = async (args) => {
     version: packageVersion(),
   };
   try {
-    await serve(deps);
+    await serve(deps, loader);
   } finally {
     policy.close();
     svid.close();
@@ -53,7 +55,7 @@ export const proxy: Verb = async (args) => {
 };
 
 /** From the first load to the end of the shutdown. */
-async function serve(deps: ProxyDeps): Promise<void> {
+async function serve(deps: ProxyDeps, loader: Loader): Promise<void> {
   const { config, policy, svid, logger } = deps;
   await policy.ready;
   const server = new ProxyServer(deps);
@@ -70,7 +72,7 @@ async function serve(deps: ProxyDeps): Promise<void> {
       status: `${management.status.host}:${management.status.port}`,
       admin: `${management.admin.host}:${management.admin.port}`,
     });
-    const watch = watchPaths([config.file], () => void followConfig(config, server, logger));
+    const watch = watchPaths([config.file], () => void followConfig({ config, loader, server, logger }));
     await untilSignal((signal) => {
       logger.info('shutting down', { signal });
       return server.shutdown();
@@ -99,7 +101,11 @@ function workloadOf(config: Config, svid: SvidSource): ResolvedWorkload {
   return resolveWorkload(config, id);
 }
 
-function openPolicySource(config: Config, svid: SvidSource, clock: Clock): PolicySource {
+function openPolicySource(
+  config: Config,
+  svid: SvidSource,
+  from: { readonly clock: Clock; readonly loader: Loader },
+): PolicySource {
   const { policy, identity, listeners } = config;
   return createFilePolicySource({
     paths: policy.files,
@@ -114,24 +120,32 @@ function openPolicySource(config: Config, svid: SvidSource, clock: Clock): Polic
       acceptsPlaintext: listeners.some((l) => l.mtls !== 'strict'),
       tcpPorts: [],
     },
-    clock,
+    ...from,
   });
 }
 
+interface Running {
+  readonly config: Config;
+  readonly loader: Loader;
+  readonly server: ProxyServer;
+  readonly logger: Logger;
+}
+
 /** `policy.mode` is followed; any other change of the file is reported and waits for a restart. */
-async function followConfig(running: Config, server: ProxyServer, logger: Logger): Promise<void> {
+async function followConfig(running: Running): Promise<void> {
+  const { config, loader, server, logger } = running;
   try {
-    const next = await loadConfig(running.file);
+    const next = await loader.loadConfig(config.file);
     server.setMode(next.policy.mode);
-    const same = { ...next, policy: { ...next.policy, mode: running.policy.mode } };
-    if (JSON.stringify(same) === JSON.stringify(running)) {
+    const same = { ...next, policy: { ...next.policy, mode: config.policy.mode } };
+    if (JSON.stringify(same) === JSON.stringify(config)) {
       logger.info('configuration read again', {
-        mode: effectiveMode(softerThanEnforce(running, next.policy.mode)),
+        mode: effectiveMode(softerThanEnforce(config, next.policy.mode)),
       });
     } else {
       server.recorder.policyLoaded('config', 'refused');
       logger.warn('the configuration changed: restart to apply it (only policy.mode is followed)', {
-        file: running.file,
+        file: config.file,
       });
     }
   } catch (error) {

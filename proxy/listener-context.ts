@@ -1,7 +1,7 @@
 // What all connections of one HTTP listener share: its options in milliseconds and bytes, its pool, its counters.
 import type { UpstreamPool } from './forward/pool.ts';
 import type { Downstream } from './http1/downstream.ts';
-import type { ExchangeOptions } from './http1/exchange.ts';
+import type { ExchangeOptions } from './http1/exchange-port.ts';
 import type { ForwardedMode } from './http1/forward-head.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
 import type { ListenerRef } from './record/record.ts';

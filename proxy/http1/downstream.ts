@@ -6,7 +6,9 @@ import { finishRequest, refuse, serveRequest } from '../inbound.ts';
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
 import { type ServerIdentity, verifyPeer } from '../tls/server-identity.ts';
-import { Exchange, type ExchangePort } from './exchange.ts';
+import { BodyRate } from './body-rate.ts';
+import { Exchange } from './exchange.ts';
+import type { ExchangePort } from './exchange-port.ts';
 import { type ForwardOptions, forwardHead } from './forward-head.ts';
 import { RequestParser } from './parse-request.ts';
 import { RequestState } from './request-state.ts';
@@ -19,9 +21,6 @@ const DISCARD_BYTES_MAX = 65_536;
 const DISCARD_MS = 1_000;
 // A caller that half-closed may still want its answer; one that went away does not. This long we believe the first.
 const HALF_CLOSE_MS = 1_000;
-// Kestrel's minimum request body rate: 240 B/s after 5 s.
-const BODY_RATE_GRACE_MS = 5_000;
-const BODY_BYTES_PER_SECOND_MIN = 240;
 // A request in flight when its caller's identity is withdrawn may finish within this time.
 const WITHDRAWN_DRAIN_MS = 10_000;
 const EMPTY = Buffer.alloc(0);
@@ -49,7 +48,7 @@ export class Downstream implements ExchangePort {
   private readonly agedMs: number;
   private readonly forwarding: { -readonly [K in keyof ForwardOptions]: ForwardOptions[K] };
   private discarded = 0;
-  private bodySinceMs = 0;
+  private readonly bodyRate = new BodyRate();
   private readingPaused = false;
 
   constructor(context: HttpListenerContext, peer: Peer, socket: net.Socket) {
@@ -84,7 +83,11 @@ export class Downstream implements ExchangePort {
   /** Notices deadlines; called at every tick of the sweeper. */
   sweep(nowMs: number): void {
     if (nowMs >= this.deadlineMs) this.onDeadline();
-    else if (this.state === 'serving') this.checkBodyRate(nowMs);
+    else if (
+      this.state === 'serving' &&
+      this.bodyRate.tooSlow(nowMs, this.exchange.requestBody, !this.readsBody)
+    )
+      this.exchange.fail('body-timeout');
     if (nowMs >= this.agedMs) this.drain();
     if (this.context.runtime.sweeper.wallMs >= this.peer.expiresAtMs) this.withdraw('its SVID expired');
     if (nowMs >= this.forcedMs) this.forceEnd();
@@ -141,7 +144,7 @@ export class Downstream implements ExchangePort {
 
   /** Hands the request to the exchange with the body bytes that came with its head. */
   forward(permit: Permit): void {
-    this.bodySinceMs = 0;
+    this.bodyRate.restart();
     this.request.handedOver = true;
     if (!this.head.bodyExpected && this.pendingAt < this.pending.length) this.pauseReading();
     this.pendingAt = this.exchange.start(permit, this.pending, this.pendingAt);
@@ -354,22 +357,9 @@ export class Downstream implements ExchangePort {
     this.destroy();
   }
 
-  private checkBodyRate(nowMs: number): void {
-    const body = this.exchange.requestBody;
-    if (body.done || this.readingPaused || this.exchange.tunnel) {
-      this.bodySinceMs = 0;
-      return;
-    }
-    if (this.bodySinceMs === 0) {
-      this.bodySinceMs = nowMs;
-      this.request.bodyBytesAtCheck = body.bytes;
-      return;
-    }
-    const elapsedMs = nowMs - this.bodySinceMs;
-    if (elapsedMs < BODY_RATE_GRACE_MS) return;
-    const bytes = body.bytes - this.request.bodyBytesAtCheck;
-    if (bytes * 1_000 < BODY_BYTES_PER_SECOND_MIN * elapsedMs) this.exchange.fail('body-timeout');
-    else this.bodySinceMs = 0;
+  /** True while the next bytes of a request body can only come from the caller. */
+  private get readsBody(): boolean {
+    return !this.readingPaused && !this.exchange.tunnel && this.head.upgrade === '';
   }
 
   private onDrain(): void {

@@ -3,52 +3,14 @@
 import { REASONS, type Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
 import type { UpstreamPool } from '../forward/pool.ts';
+import { mayRetryAfter } from '../forward/retry.ts';
 import type { UpstreamConnection, UpstreamOwner } from '../forward/upstream-connection.ts';
 import { Body, joined } from './body.ts';
-import type { ChunkedOptions } from './chunked.ts';
+import type { ExchangeOptions, ExchangePort } from './exchange-port.ts';
 import { forwardResponseHead } from './forward-response.ts';
-import type { RequestHead } from './head.ts';
 import { ResponseParser } from './parse-response.ts';
 
-/** What an exchange asks of the connection that owns it. */
-export interface ExchangePort {
-  readonly head: RequestHead;
-  /** Monotonic milliseconds, exact. */
-  now(): number;
-  write(data: string | Buffer): boolean;
-  pauseReading(): void;
-  resumeReading(): void;
-  /** Arms the connection's one deadline; `null` disarms it. */
-  deadline(delayMs: number, reason: Reason): void;
-  /** The head to the application, made from `head` as it was decided. */
-  forwardedHead(): string;
-  /** Decides again; null when the request is now denied (the port has the decision). */
-  decideAgain(permit: Permit): Permit | null;
-  /** No answer was sent yet: send one for `reason`. */
-  answer(reason: Reason): void;
-  /** An answer was begun and cannot be completed: the caller must see it break. */
-  abort(reason: Reason): void;
-  /** The response is complete. `reusable` is false when the connection must close. */
-  completed(reusable: boolean): void;
-  /** False when the connection closes after this response for reasons of its own (drain, half-close). */
-  mayPersist(): boolean;
-  upstreamFault(reason: Reason): void;
-  /** Both sides switched protocols; everything the caller sent after its head now goes on. */
-  switched(): void;
-  endWriting(): void;
-}
-
-export interface ExchangeOptions {
-  readonly requestTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly bodyBytesMax: number;
-  readonly chunked: ChunkedOptions;
-}
-
 const INTERIM_MAX = 8;
-// RFC 9110 section 9.2.2.
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-
 export class Exchange implements UpstreamOwner {
   active = false;
   tunnel = false;
@@ -207,7 +169,8 @@ export class Exchange implements UpstreamOwner {
       return this.port.completed(false);
     }
     if (!upstream.connected) return this.fail('upstream-refused');
-    if (this.mayRetry(upstream)) {
+    const untouched = !this.retried && !this.responseBytesSeen && !this.requestBody.touched;
+    if (untouched && mayRetryAfter(upstream, this.port.head.method)) {
       this.retried = true;
       this.sent = false;
       return this.attempt(this.pool.connect(this));
@@ -215,17 +178,6 @@ export class Exchange implements UpstreamOwner {
     if (error === '' && this.status !== 0 && this.responseBody.framing === 'until-close')
       return this.finish();
     this.fail('upstream-reset');
-  }
-
-  /** design: idempotent, no body byte read, a reused connection, no response byte seen; once. */
-  private mayRetry(upstream: UpstreamConnection): boolean {
-    return (
-      !this.retried &&
-      upstream.served > 0 &&
-      !this.responseBytesSeen &&
-      !this.requestBody.touched &&
-      IDEMPOTENT.has(this.port.head.method)
-    );
   }
 
   private requestFault(): Reason | null {
@@ -290,7 +242,8 @@ export class Exchange implements UpstreamOwner {
         if (at === chunk.length) return;
         continue;
       }
-      this.beginResponse(chunk, at);
+      // The next request may start before this returns: nothing of this exchange is touched after it.
+      return this.beginResponse(chunk, at);
     }
   }
 

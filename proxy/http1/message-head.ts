@@ -38,7 +38,10 @@ export class MessageHead extends HeaderLines {
     // RFC 9112 section 6.1: HTTP/1.0 has no transfer codings.
     if (this.minor === 0 || (this.repeated & FRAMING) !== 0) return 'bad-transfer-encoding';
     const o = this.offsetOf(TRANSFER_ENCODING);
-    this.chunked = equalsIgnoringCase(this.text, this.slot(o + 2), this.slot(o + 3), 'chunked');
+    // A tab beside the coding hides it from some parsers (llhttp among them), so it is refused as white space here.
+    const tab = this.text.indexOf('\t', this.slot(o + 1));
+    const tabbed = tab >= 0 && tab < this.slot(o + LINE_SLOTS);
+    this.chunked = !tabbed && equalsIgnoringCase(this.text, this.slot(o + 2), this.slot(o + 3), 'chunked');
     return this.chunked ? null : 'bad-transfer-encoding';
   }
 

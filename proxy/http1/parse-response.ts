@@ -119,6 +119,9 @@ export class ResponseParser extends MessageHead {
       if (this.chunked) return 'bad-transfer-encoding';
       if (this.contentLength > 0) return 'bad-content-length';
       // RFC 9110 section 15.2.2; only websocket is ever asked for.
+      // An interim response ends nothing, and HTTP/1.0 has none (RFC 9110 section 15.2).
+      if (status < 200 && this.minor === 0) return 'bad-version';
+      if (status < 200 && !this.keepAlive) return 'bad-connection-header';
       if (status === 101 && this.soleValue(UPGRADE)?.toLowerCase() !== 'websocket') return 'bad-upgrade';
       this.framing = 'none';
     } else if (status === 304 || requestMethod === 'HEAD') this.framing = 'none';

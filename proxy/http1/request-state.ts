@@ -34,8 +34,6 @@ export class RequestState implements RequestRecord, RequestFacts {
   permitted = false;
   /** True when the caller's own traceparent and tracestate go on. */
   traceparentKept = false;
-  /** Request body bytes when the body rate was last looked at. */
-  bodyBytesAtCheck = 0;
   private readonly head: RequestHead;
 
   constructor(peer: Peer, head: RequestHead) {

@@ -66,7 +66,7 @@ export function createLocalServer(options: LocalServerOptions): Server {
   return server;
 }
 
-/** Binds. @throws ERR_LISTEN with the address, the configuration key and what to do */
+/** Binds. @throws ERR_LISTEN_FAILED with the address, the configuration key and what to do */
 export async function listen(
   server: Server,
   address: { host: string; port: number; key: string },
@@ -161,8 +161,12 @@ function bindError(error: Error, { host, port, key }: { host: string; port: numb
         : code === 'EACCES'
           ? `ports below 1024 need CAP_NET_BIND_SERVICE; choose another \`${key}\``
           : `correct \`${key}\``;
-  return new SallyportError('ERR_LISTEN', `cannot listen on \`${where}\` (\`${key}\`): ${error.message}`, {
-    hint,
-    cause: error,
-  });
+  return new SallyportError(
+    'ERR_LISTEN_FAILED',
+    `cannot listen on \`${where}\` (\`${key}\`): ${error.message}`,
+    {
+      hint,
+      cause: error,
+    },
+  );
 }

@@ -37,6 +37,9 @@ interface VerifyingHandle {
   verifyError(): (Error & { code?: string }) | null;
 }
 
+/** OpenSSL's errors carry the bare reason beside a message full of its own line numbers. */
+type TlsError = NodeJS.ErrnoException & { reason?: string };
+
 const CHAIN_MAX = 9; // one more than the verifier accepts, so that it can say so
 
 /** Starts the handshake; the caller bounds its time. */
@@ -62,7 +65,7 @@ export function startHandshake(
     socket.destroy();
     outcome.failed(reason, message, principal);
   };
-  socket.on('error', (error: NodeJS.ErrnoException) => fail(reasonOf(error), error.message));
+  socket.on('error', (error: TlsError) => fail(reasonOf(error), error.reason ?? error.message));
   socket.on('close', () => fail('handshake-failed', 'the peer closed the connection during the handshake'));
   socket.on('secure', () => {
     if (over) return;
