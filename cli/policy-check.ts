@@ -3,7 +3,7 @@ import type { Diagnostic } from '../core/errors.ts';
 import { formatDiagnostic } from '../core/errors.ts';
 import { lintPolicies } from '../policy/lint.ts';
 import type { PolicyFile } from '../policy/parse.ts';
-import { parseOptions, usage } from './certs-arguments.ts';
+import { parseOptions, usage } from './args.ts';
 import type { Verb } from './io.ts';
 import { POLICY_OPTIONS, readConfiguration, readPolicies } from './policy-input.ts';
 

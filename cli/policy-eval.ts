@@ -1,7 +1,7 @@
 // `sallyport policy eval`: one decision for each request line, on the proxy's own engine. All or nothing: a
 // request or policy that cannot be read ends with exit 2 before the first answer.
 import { SallyportError } from '../core/errors.ts';
-import { parseOptions, usage } from './certs-arguments.ts';
+import { parseOptions, usage } from './args.ts';
 import type { Io, Verb } from './io.ts';
 import {
   POLICY_OPTIONS,

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SallyportError } from '../core/errors.ts';
-import { usage } from './certs-arguments.ts';
+import { usage } from './args.ts';
 import type { Io } from './io.ts';
 import { isRecord, parseRequestLines, type RequestLine, readRequestText } from './policy-requests.ts';
 

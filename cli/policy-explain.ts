@@ -3,7 +3,8 @@
 import { REASONS } from '../core/reasons.ts';
 import type { Workload } from '../policy/model.ts';
 import type { JudgedRequest } from '../policy/request-json.ts';
-import { paint, parseOptions, usage } from './certs-arguments.ts';
+import { parseOptions, usage } from './args.ts';
+import { paint } from './certs-arguments.ts';
 import type { Io, Verb } from './io.ts';
 import { findInLog, parseLabels, requestOfArguments, requestOfFile } from './policy-explain-request.ts';
 import {
