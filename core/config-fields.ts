@@ -194,7 +194,11 @@ export const texts = (rule: TextRule, description: string) =>
 export const textMap = (rules: { key: TextRule; value: TextRule }, description: string) =>
   leaf(
     z.record(ruled(rules.key), ruled(rules.value)).prefault({}),
-    { kind: 'map', allowed: `${rules.key.allowed}: ${rules.value.allowed}`, default: '{}' },
+    {
+      kind: 'map',
+      allowed: `a mapping; keys: ${rules.key.allowed}; values: ${rules.value.allowed}`,
+      default: '{}',
+    },
     description,
   );
 
@@ -202,7 +206,7 @@ export const textMap = (rules: { key: TextRule; value: TextRule }, description: 
 export const requiredTextMap = (rules: { key: TextRule; value: TextRule }, description: string) =>
   leaf(
     z.record(ruled(rules.key), ruled(rules.value)),
-    { kind: 'map', allowed: `${rules.key.allowed}: ${rules.value.allowed}` },
+    { kind: 'map', allowed: `a mapping; keys: ${rules.key.allowed}; values: ${rules.value.allowed}` },
     description,
   );
 

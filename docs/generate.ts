@@ -1,0 +1,35 @@
+// Writes the generated references: `node docs/generate.ts`, or `--check` to exit 1 when one is not up to date.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { configReference, configSchemaText } from './generate-config.ts';
+import { metricsReference } from './generate-metrics.ts';
+import { reasonsReference } from './generate-reasons.ts';
+
+const GENERATED: Readonly<Record<string, () => string>> = {
+  'config.md': configReference,
+  'config.schema.json': configSchemaText,
+  'metrics.md': metricsReference,
+  'reasons.md': reasonsReference,
+};
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined; // not generated yet: as wrong as an old one
+  }
+}
+
+const check = process.argv.includes('--check');
+for (const [name, make] of Object.entries(GENERATED)) {
+  const path = join(import.meta.dirname, name);
+  const text = make();
+  if (readIfThere(path) === text) continue;
+  if (check) {
+    process.stderr.write(`docs/${name} is not up to date: run \`npm run docs\`\n`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(path, text);
+    process.stdout.write(`docs/${name} written\n`);
+  }
+}
