@@ -1,5 +1,4 @@
 // `sallyport proxy --config FILE`: opens the sources, starts the proxy, follows the file, and ends on a signal.
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { openFileSource } from '../certs/file-source.ts';
 import type { SvidSource } from '../certs/source.ts';
@@ -16,6 +15,7 @@ import { createLogger, type Logger } from '../proxy/record/logger.ts';
 import { type ProxyDeps, ProxyServer } from '../proxy/server.ts';
 import { effectiveMode, softerThanEnforce } from '../proxy/softer.ts';
 import type { Verb } from './io.ts';
+import { packageVersion } from './version.ts';
 
 const STDOUT = 1;
 
@@ -169,19 +169,4 @@ function untilSignal(stop: (signal: string) => Promise<void>): Promise<void> {
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
   });
-}
-
-function packageVersion(): string {
-  // From sources this file is one folder below package.json; emitted, two.
-  for (const up of ['../package.json', '../../package.json']) {
-    try {
-      const { version } = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as {
-        version: string;
-      };
-      return version;
-    } catch {
-      // not there: try the other place
-    }
-  }
-  return 'unknown';
 }

@@ -30,6 +30,25 @@ const POLICY_OPTIONS = [
 /** In the order of `--help`. */
 export const VERBS: readonly VerbEntry[] = [
   {
+    name: 'init',
+    summary: 'set up a CA, identities, a configuration and a first policy',
+    options: [
+      ['DIR', 'the folder to make'],
+      ['--service NAME', 'service account of the service behind the proxy; default app'],
+      ['--client NAME', 'service account of the caller that may GET; default client'],
+      ['--namespace NS', 'default `default`'],
+      ['--trust-domain TD', 'default example.org'],
+      ['--listen ADDRESS', 'where the proxy listens; default 127.0.0.1:8443'],
+      ['--upstream ADDRESS', 'where the service listens; default 127.0.0.1:8080'],
+      ['--force', 'replace what is there; replaced keys cannot be recovered'],
+    ],
+    examples: ['sallyport init ./mine --upstream 127.0.0.1:3000'],
+    load: async () => {
+      const { INIT_USAGE, init } = await import('./init.ts');
+      return { verb: init, usage: INIT_USAGE };
+    },
+  },
+  {
     name: 'proxy',
     summary: 'run the proxy until SIGTERM',
     options: [['--config FILE', 'the configuration; docs/config.md describes it']],
