@@ -49,6 +49,16 @@ export const VERBS: readonly VerbEntry[] = [
     },
   },
   {
+    name: 'demo',
+    summary: 'show it all on a real application, in under a minute',
+    options: [['--keep', 'leave it running and print the curl lines to try']],
+    examples: ['sallyport demo'],
+    load: async () => {
+      const { DEMO_USAGE, demo } = await import('./demo.ts');
+      return { verb: demo, usage: DEMO_USAGE };
+    },
+  },
+  {
     name: 'proxy',
     summary: 'run the proxy until SIGTERM',
     options: [['--config FILE', 'the configuration; docs/config.md describes it']],

@@ -1,0 +1,49 @@
+// How the demo speaks: numbered steps, what was asked and what came back, in colour where there is a terminal.
+import type { Io } from '../io.ts';
+import type { Answer } from './caller.ts';
+import type { LogLine } from './sidecar.ts';
+
+export class Narrator {
+  private readonly io: Io;
+  private steps = 0;
+
+  constructor(io: Io) {
+    this.io = io;
+  }
+
+  step(title: string, meaning: string): void {
+    this.io.out(`\n${this.paint(1, `${++this.steps}. ${title}`)}\n   ${this.paint(2, meaning)}\n`);
+  }
+
+  say(text: string): void {
+    this.io.out(`   ${text}\n`);
+  }
+
+  answer(asked: string, { status, body }: Answer): void {
+    const color = status < 400 ? 32 : 31;
+    this.say(`${asked.padEnd(26)} ${this.paint(color, String(status))}  ${body.trim()}`);
+  }
+
+  /** The near misses of a denial's log line. */
+  near(line: LogLine): void {
+    const near = Array.isArray(line['near']) ? (line['near'] as LogLine[]) : [];
+    for (const { rule, field, want, got } of near)
+      this.say(
+        `  log: nearest rule ${rule}: ${field} wants ${JSON.stringify(want)}, got ${JSON.stringify(got)}`,
+      );
+  }
+
+  flows(flows: readonly LogLine[]): void {
+    for (const flow of flows) {
+      const { source, http, verdict, count } = flow as Record<string, LogLine>;
+      const who = String(source?.['principal']).replace(/^.*\/sa\//, '');
+      this.say(
+        `  ${who.padEnd(6)} ${String(http?.['method']).padEnd(6)} ${String(http?.['path']).padEnd(14)} ${String(verdict).padEnd(5)} x${count}`,
+      );
+    }
+  }
+
+  private paint(code: number, text: string): string {
+    return this.io.color ? `\u001b[${code}m${text}\u001b[0m` : text;
+  }
+}
