@@ -55,6 +55,8 @@ export class RequestParser extends MessageHead implements RequestHead {
   complete = false;
   private readonly options: RequestParserOptions;
   private readonly collector = new HeadCollector(true);
+  /** Where the query begins in `text`; the end of the target when there is none. */
+  private queryAt = 0;
   /** The authority of an absolute-form target, or null. */
   private authority: string | null = null;
   /** The last Host value as received; `host` is its canonical form. */
@@ -116,17 +118,17 @@ export class RequestParser extends MessageHead implements RequestHead {
   }
 
   private parse(): Reason | null {
-    const options = this.options;
+    const { collector, options, text } = this;
     const targetAt = this.readMethod();
-    if (targetAt < 0) return requestLineFault(this.text, 0);
-    const targetEnd = this.endOfTarget(targetAt);
-    if (this.text.charCodeAt(targetEnd) !== SP) return requestLineFault(this.text, targetEnd);
-    if (this.text.startsWith('HTTP/1.1\r\n', targetEnd + 1)) this.minor = 1;
-    else if (this.text.startsWith('HTTP/1.0\r\n', targetEnd + 1)) this.minor = 0;
-    else return versionFault(this.text, targetEnd);
+    if (targetAt < 0) return requestLineFault(text, 0);
+    const end = this.findTarget(targetAt);
+    if (text.charCodeAt(end) !== SP) return this.targetByteFault(end);
+    if (text.startsWith('HTTP/1.1\r\n', end + 1)) this.minor = 1;
+    else if (text.startsWith('HTTP/1.0\r\n', end + 1)) this.minor = 0;
+    else return versionFault(text, end);
     return (
-      this.readTarget(targetAt, targetEnd) ??
-      this.readLines(this.collector, targetEnd + 11, options.headersMax, options.names) ??
+      this.readTarget(targetAt, end) ??
+      this.readLines(collector, end + 11, options.headersMax, options.names) ??
       this.readFraming() ??
       this.readHost() ??
       this.readConnection(options.names) ??
@@ -150,13 +152,26 @@ export class RequestParser extends MessageHead implements RequestHead {
     return i + 1;
   }
 
-  /** Index of the SP, CR or LF that ends the target. */
-  private endOfTarget(at: number): number {
-    const text = this.text;
-    for (let i = at; ; i++) {
-      const c = text.charCodeAt(i);
-      if (c === SP || c === 0x0d || c === 0x0a) return i;
+  /** Returns where a SP or control ends the target, and sets `queryAt`. */
+  private findTarget(at: number): number {
+    const { source, begin } = this.collector;
+    let query = -1;
+    let i = begin + at;
+    for (;;) {
+      const c = source[i] ?? 0;
+      if (c <= SP) break;
+      if (c === QUESTION && query < 0) query = i;
+      i++;
     }
+    this.queryAt = (query < 0 ? i : query) - begin;
+    return i - begin;
+  }
+
+  /** A control stands at `end`, where the target should end. */
+  private targetByteFault(end: number): Reason {
+    const c = this.text.charCodeAt(end);
+    if (c === 0x0d || c === 0x0a) return requestLineFault(this.text, end);
+    return this.queryAt < end ? 'bad-target' : 'bad-path';
   }
 
   // RFC 9112 section 3.2: origin-form, absolute-form, asterisk-form; authority-form belongs to CONNECT.
@@ -176,17 +191,19 @@ export class RequestParser extends MessageHead implements RequestHead {
   }
 
   private readPath(start: number, end: number): Reason | null {
-    const text = this.text;
-    let pathEnd = start;
-    while (pathEnd < end && text.charCodeAt(pathEnd) !== QUESTION) pathEnd++;
-    for (let i = pathEnd; i < end; i++) {
-      if ((QUERY[text.charCodeAt(i)] ?? 0) === 0) return 'bad-target';
+    const { text, queryAt } = this;
+    if (queryAt < end && !this.readQuery(end)) return 'bad-target';
+    this.path =
+      end - start === this.target.length && queryAt === end ? this.target : text.slice(start, queryAt);
+    return isCanonicalPath(text, start, queryAt) ? null : this.repairPath();
+  }
+
+  private readQuery(end: number): boolean {
+    for (let i = this.queryAt; i < end; i++) {
+      if ((QUERY[this.text.charCodeAt(i)] ?? 0) === 0) return false;
     }
-    const whole = end - start === this.target.length;
-    this.path = pathEnd === end && whole ? this.target : text.slice(start, pathEnd);
-    this.query = pathEnd === end ? '' : text.slice(pathEnd, end);
-    if (isCanonicalPath(text, start, pathEnd)) return null;
-    return this.repairPath();
+    this.query = this.text.slice(this.queryAt, end);
+    return true;
   }
 
   private repairPath(): Reason | null {
@@ -203,19 +220,16 @@ export class RequestParser extends MessageHead implements RequestHead {
   // RFC 9112 section 3.2.2: accepted from anyone, forwarded in origin-form.
   private readAbsoluteForm(start: number, end: number): Reason | null {
     const text = this.text;
-    let at = text.indexOf('://', start) + 3;
-    const scheme = text.slice(start, Math.max(start, at)).toLowerCase();
+    const authorityAt = text.indexOf('://', start) + 3;
+    const scheme = text.slice(start, Math.max(start, authorityAt)).toLowerCase();
     if (scheme !== 'http://' && scheme !== 'https://') return 'bad-target';
-    const authorityAt = at;
-    while (at < end && text.charCodeAt(at) !== SLASH && text.charCodeAt(at) !== QUESTION) at++;
+    let at = authorityAt;
+    while (at < this.queryAt && text.charCodeAt(at) !== SLASH) at++;
     if (canonicalHost(text, authorityAt, at) === null) return 'bad-target';
     this.authority = text.slice(authorityAt, at).toLowerCase();
     this.pathUnchanged = false;
-    if (text.charCodeAt(at) === SLASH) return this.readPath(at, end);
-    for (let i = at; i < end; i++) {
-      if ((QUERY[text.charCodeAt(i)] ?? 0) === 0) return 'bad-target';
-    }
-    this.query = text.slice(at, end);
+    if (at < this.queryAt) return this.readPath(at, end);
+    if (at < end && !this.readQuery(end)) return 'bad-target';
     // RFC 9112 section 3.2.4: OPTIONS with neither path nor query asks about the server as a whole.
     this.path = this.method === 'OPTIONS' && at === end ? '*' : '/';
     return null;

@@ -106,7 +106,7 @@ const rows: Row[] = [
   },
   {
     name: 'chunked, spelled anew',
-    input: ['POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding:\tCHUNKED ', 'X: y'],
+    input: ['POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding:CHUNKED ', 'X: y'],
     expect: ['POST / HTTP/1.1', 'Host: a', 'X: y', 'transfer-encoding: chunked'],
   },
   {

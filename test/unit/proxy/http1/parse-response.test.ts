@@ -122,6 +122,7 @@ const refused: { [R in Reason]?: [name: string, input: string][] } = {
     ['NUL in a value', ok('X: \0')],
     ['a space in a name', ok('Content-Length 5: 6')],
   ],
+  'bad-version': [['an interim response of HTTP/1.0', response('HTTP/1.0 100 Continue')]],
   'bare-newline': [
     ['LF only', 'HTTP/1.1 200 OK\nContent-Length: 0\n\n'],
     ['LF after the status line', 'HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n'],
@@ -151,6 +152,8 @@ const refused: { [R in Reason]?: [name: string, input: string][] } = {
     ['in a 100', response('HTTP/1.1 100 Continue', 'Transfer-Encoding: chunked')],
   ],
   'bad-connection-header': [
+    // Found by fuzzing: llhttp takes the connection for closed.
+    ['an interim response that closes', response('HTTP/1.1 103 Early Hints', 'Connection: close')],
     ['drops the length', ok('Connection: content-length', 'Content-Length: 5')],
     ['drops the coding', ok('Connection: transfer-encoding')],
     ['no token', ok('Connection: a b')],

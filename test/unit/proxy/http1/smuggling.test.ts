@@ -61,6 +61,9 @@ const heads: { name: string; text: string; expect: Reason }[] = [
     text: post('X: y', '\tTransfer-Encoding: chunked'),
     expect: 'bad-header',
   },
+  // Found by fuzzing: llhttp does not see `chunked` before a tab.
+  { name: 'TE: a tab after', text: post('Transfer-Encoding: chunked\t'), expect: 'bad-transfer-encoding' },
+  { name: 'TE: a tab before', text: post('Transfer-Encoding:\tchunked'), expect: 'bad-transfer-encoding' },
   { name: 'TE: a vertical tab', text: post('Transfer-Encoding: \x0bchunked'), expect: 'bad-header' },
   { name: 'TE: a form feed', text: post('Transfer-Encoding:\x0cchunked'), expect: 'bad-header' },
   { name: 'TE: NUL', text: post('Transfer-Encoding: chunked\0'), expect: 'bad-header' },
