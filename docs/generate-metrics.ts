@@ -5,31 +5,64 @@ const INTRODUCTION = `# Metrics
 
 <!-- Generated from proxy/record/metric-table.ts by \`npm run docs\`. Edit the table, not this file. -->
 
-Prometheus text format at \`/metrics\` of the status address. Labels are bounded: never a path, a header or the name of
-a stranger. Counters live as long as the process; a policy swap does not reset them. Reasons are those of the decision log.
+Prometheus text format at \`/metrics\` of the status address.
+Labels are bounded: never a path, a header or the name of a stranger. Reasons are those of the decision log.
+Counters live as long as the process; a policy swap does not reset them.
 `;
 
-const SERVICE_LEVELS = `
-## Service levels
-
-| level | formula |
-|---|---|
-| compliance: explicitly allowed of all forwarded | \`sum(rate(sallyport_requests_total{reason="allow-rule"}[5m])) / (sum(rate(sallyport_requests_total{verdict="allow",reason=~"allow-.*"}[5m])) + sum(rate(sallyport_fail_open_total[5m])))\` |
-| added latency, 99th percentile | \`histogram_quantile(0.99, sum by (le) (rate(sallyport_enforcement_duration_seconds_bucket[5m])))\` |
-| deployment success of policies | \`sum(increase(sallyport_policy_loads_total{result="ok"}[1d])) / sum(increase(sallyport_policy_loads_total[1d]))\` |
-| issuance: time left of the SVID, seconds | \`min(sallyport_svid_expiry_timestamp_seconds - time())\` |
-| drift: different policies in force among replicas (1 = none) | \`count(count by (hash) (sallyport_policy_info))\` |
-| enforcement uptime | \`avg_over_time(sallyport_enforcement_mode{mode="enforce"}[1d])\`, with \`up\` for the time the proxy itself was down |
-`;
+/** What each service level is computed from. A formula of several lines is one sum, joined by spaces. */
+const SERVICE_LEVELS: readonly { level: string; formula: readonly string[] }[] = [
+  {
+    level: 'compliance: explicitly allowed of all forwarded',
+    formula: [
+      'sum(rate(sallyport_requests_total{reason="allow-rule"}[5m])) /',
+      '(sum(rate(sallyport_requests_total{verdict="allow",reason=~"allow-.*"}[5m]))',
+      '+ sum(rate(sallyport_fail_open_total{reason=~"default-deny|deny-rule"}[5m])))',
+    ],
+  },
+  {
+    level: 'added latency, 99th percentile, seconds',
+    formula: [
+      'histogram_quantile(0.99,',
+      'sum by (le) (rate(sallyport_enforcement_duration_seconds_bucket[5m])))',
+    ],
+  },
+  {
+    level: 'deployment success of policies',
+    formula: [
+      'sum(increase(sallyport_policy_loads_total{result="ok"}[1d])) /',
+      'sum(increase(sallyport_policy_loads_total[1d]))',
+    ],
+  },
+  {
+    level: 'issuance: time left of the first SVID to expire, seconds',
+    formula: ['min(sallyport_svid_expiry_timestamp_seconds - time())'],
+  },
+  {
+    level: 'drift: different policies in force among replicas; 1 = none',
+    formula: ['count(count by (hash) (sallyport_policy_info))'],
+  },
+  {
+    level: 'enforcement uptime; `up` tells when the proxy itself was down',
+    formula: ['avg_over_time(sallyport_enforcement_mode{mode="enforce"}[1d])'],
+  },
+];
 
 /** The whole document. */
 export function metricsReference(): string {
   const rows = METRIC_NAMES.map((name) => row(name, METRICS[name]));
+  const levels = SERVICE_LEVELS.map(({ level, formula }) => `| ${level} | \`${formula.join(' ')}\` |`);
   return `${INTRODUCTION}
 | metric | type | labels | meaning |
 |---|---|---|---|
 ${rows.join('\n')}
-${SERVICE_LEVELS}`;
+
+## Service levels
+
+| level | formula |
+|---|---|
+${levels.join('\n')}
+`;
 }
 
 function row(name: string, info: MetricInfo): string {

@@ -1,4 +1,5 @@
-// Pre-bound counter slots in typed arrays: what the hot path increments without allocating, and reads back at a scrape.
+// Pre-bound counter slots in typed arrays: what the hot path increments without allocating, and reads back at
+// a scrape.
 import { REASON_NAMES, type Reason } from '../../core/reasons.ts';
 
 /** Index of each reason in REASON_NAMES. */
@@ -39,8 +40,8 @@ const STATUS_OTHER = 1023;
 const SERIES_MAX = 4096;
 
 /**
- * Requests by listener, verdict, reason and status. An application may answer any status, so that series are made
- * as they appear: packed key `listener | denied (1 bit) | reason (8 bits) | status (10 bits)` -> slot.
+ * Requests by listener, verdict, reason and status. An application may answer any status, so that series are
+ * made as they appear: packed key `listener | denied (1 bit) | reason (8 bits) | status (10 bits)` -> slot.
  */
 export class RequestCounters {
   readonly #index: ReasonIndex;

@@ -1,5 +1,5 @@
-// The text of one decision log line, built by hand: fields and nesting as documented, bounded, without the query.
-// PERF: 1 to 2 us a line; bench/micro/record.ts.
+// The text of one decision log line, built by hand: fields and nesting as documented, bounded, without the
+// query. PERF: 1 to 2 us a line; bench/micro/record.ts.
 import type { NearRule } from '../../policy/request.ts';
 import type { WorkloadName } from './flow.ts';
 import { microseconds, number, quote, quoteList, quoteOrNull } from './json-text.ts';
@@ -49,7 +49,8 @@ export class DecisionLines {
     fields: Readonly<Record<string, string>>;
   }) {
     const { name, namespace } = options.workload;
-    this.#workload = `"workload":${quote(name, NAME_CHARS_MAX)},"namespace":${quote(namespace, NAME_CHARS_MAX)}`;
+    this.#workload =
+      `"workload":${quote(name, NAME_CHARS_MAX)}` + `,"namespace":${quote(namespace, NAME_CHARS_MAX)}`;
     this.#redaction = options.redaction;
     this.#fields = Object.entries(options.fields)
       .map(([key, value]) => `,${quote(key, NAME_CHARS_MAX)}:${quote(value, NAME_CHARS_MAX)}`)
@@ -78,7 +79,8 @@ export class DecisionLines {
       `,"requestId":${this.#text('requestId', record.requestId, ID_CHARS_MAX)}` +
       this.#connection(connection) +
       this.#http(record) +
-      `,"durationUs":${microseconds(record.endMs - record.startMs)},"decisionUs":${number(Math.round(record.decisionUs))}` +
+      `,"durationUs":${microseconds(record.endMs - record.startMs)}` +
+      `,"decisionUs":${number(Math.round(record.decisionUs))}` +
       `,"bytesIn":${number(record.bytesIn)},"bytesOut":${number(record.bytesOut)}` +
       (trace === '' ? '' : `,"trace":${this.#text('trace', trace, ID_CHARS_MAX)}`) +
       this.#fields
@@ -100,7 +102,8 @@ export class DecisionLines {
 
   #start(listener: ListenerRef, verdict: string, enforced: boolean, reason: string): string {
     return (
-      `"level":"info","listener":${quote(listener.name, NAME_CHARS_MAX)},"direction":"${listener.direction}"` +
+      `"level":"info","listener":${quote(listener.name, NAME_CHARS_MAX)}` +
+      `,"direction":"${listener.direction}"` +
       `,"verdict":"${verdict}","enforced":${enforced},"reason":"${reason}"`
     );
   }
@@ -112,7 +115,8 @@ export class DecisionLines {
       `,"source":{"principal":${this.#text('source.principal', connection.principal, PRINCIPAL_CHARS_MAX)}` +
       `,"ip":${this.#text('source.ip', connection.sourceIp, IP_CHARS_MAX)}` +
       `,"remoteIp":${this.#text('source.remoteIp', connection.remoteIp, IP_CHARS_MAX)}}` +
-      `,"destination":{${this.#workload},"ip":${this.#text('destination.ip', connection.destinationIp, IP_CHARS_MAX)}` +
+      `,"destination":{${this.#workload}` +
+      `,"ip":${this.#text('destination.ip', connection.destinationIp, IP_CHARS_MAX)}` +
       `,"port":${number(listener.destinationPort)}}` +
       (sni === null ? '' : `,"sni":${this.#text('sni', sni, NAME_CHARS_MAX)}`)
     );

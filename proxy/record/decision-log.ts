@@ -1,5 +1,6 @@
-// The decision log: which requests get a line, how often a repeated denial does, and when its near misses are explained.
-// Attackers drive denials: equal ones of one caller collapse to a line a second with `count`, and explaining is rationed.
+// The decision log: which requests get a line, how often a repeated denial does, and when its near misses are
+// explained. Attackers drive denials: equal ones of one caller collapse to a line a second with `count`, and
+// explaining is rationed.
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { NearRule } from '../../policy/request.ts';
 import { DecisionLines, type HandshakeRefusal } from './decision-line.ts';

@@ -1,5 +1,6 @@
-// Appends flow records to `flows.file`, one JSON object a line. Rotation by rename is respected: a file that is no
-// longer at its path is left and a new one begun. An error costs records and is counted; it is never thrown.
+// Appends flow records to `flows.file`, one JSON object a line. Rotation by rename is respected: a file that
+// is no longer at its path is left and a new one begun. An error costs records and is counted; it is never
+// thrown.
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 
@@ -48,7 +49,8 @@ export class FlowFile {
   async close(): Promise<void> {
     const handle = this.#handle;
     this.#handle = null;
-    // Nothing is left to do about a descriptor that does not close; a disk that is full says so here once more.
+    // Nothing is left to do about a descriptor that does not close; a disk that is full says so here once
+    // more.
     await handle?.close().catch(() => undefined);
   }
 

@@ -1,4 +1,5 @@
-// One aggregated flow: what is equal between the requests it counts, the counts, and its text as one JSON object.
+// One aggregated flow: what is equal between the requests it counts, the counts, and its text as one JSON
+// object.
 import type { Reason } from '../../core/reasons.ts';
 import type { Decision, Verdict } from '../../policy/request.ts';
 import { number, ownText, quote, quoteList, quoteOrNull } from './json-text.ts';
@@ -7,6 +8,7 @@ import type { ListenerRef, RequestRecord } from './record.ts';
 const RULES_MAX = 16;
 const RULE_CHARS_MAX = 512;
 const PRINCIPAL_CHARS_MAX = 2048;
+const IP_CHARS_MAX = 64;
 const METHOD_CHARS_MAX = 32;
 const PATH_CHARS_MAX = 1024;
 
@@ -52,7 +54,7 @@ export interface WorkloadName {
   readonly namespace: string;
 }
 
-/** The policy's reason where the verdict is the policy's, so that failures of the application do not split flows. */
+/** The policy's reason where the verdict is the policy's: failures of the application do not split flows. */
 export function flowReason(record: RequestRecord): Reason {
   const { decision } = record;
   return decision !== null && decision.verdict === record.verdict ? decision.reason : record.reason;
@@ -113,27 +115,31 @@ export function flowText(
 ): string {
   const { caller, listener, dryRun } = flow;
   const { workload, wall } = context;
-  const ip = caller?.ip ?? null;
-  const source =
-    caller === null
-      ? '"other"'
-      : `{"principal":${quoteOrNull(caller.principal, PRINCIPAL_CHARS_MAX)}${ip === null ? '' : `,"ip":${quote(ip, 64)}`}}`;
+  const source = caller === null ? '"other"' : callerText(caller);
   const http = flow.overflow
     ? '"other"'
     : `{"method":${quote(flow.method, METHOD_CHARS_MAX)},"path":${quote(flow.path, PATH_CHARS_MAX)}}`;
   const would =
     dryRun === null
       ? ''
-      : `,"dryRun":{"verdict":"${dryRun.verdict}","reason":"${dryRun.reason}","rules":${rulesText(dryRun.rules)}}`;
+      : `,"dryRun":{"verdict":"${dryRun.verdict}","reason":"${dryRun.reason}"` +
+        `,"rules":${rulesText(dryRun.rules)}}`;
   return (
-    `{"time":"${wall(context.nowMs)}","listener":${quote(listener.name, 128)},"direction":"${listener.direction}"` +
+    `{"time":"${wall(context.nowMs)}","listener":${quote(listener.name, 128)}` +
+    `,"direction":"${listener.direction}"` +
     `,"verdict":"${flow.verdict}","enforced":${flow.enforced},"reason":"${flow.reason}"` +
     `,"rules":${rulesText(flow.rules)}${would},"source":${source}` +
     `,"destination":{"workload":${quote(workload.name, 256)},"namespace":${quote(workload.namespace, 256)}` +
     `,"port":${number(listener.destinationPort)}},"http":${http}` +
     `,"count":${number(counts.count)},"bytes":${number(counts.bytes)}` +
-    `,"firstSeen":"${wall(counts.firstMs)}","lastSeen":"${wall(flow.lastMs)}","window":${number(counts.windowSeconds)}}`
+    `,"firstSeen":"${wall(counts.firstMs)}","lastSeen":"${wall(flow.lastMs)}"` +
+    `,"window":${number(counts.windowSeconds)}}`
   );
+}
+
+function callerText({ principal, ip }: Caller): string {
+  const address = ip === null ? '' : `,"ip":${quote(ip, IP_CHARS_MAX)}`;
+  return `{"principal":${quoteOrNull(principal, PRINCIPAL_CHARS_MAX)}${address}}`;
 }
 
 function rulesText(rules: readonly string[]): string {

@@ -1,5 +1,5 @@
-// Flow records: requests aggregated by caller, workload, port, method, templated path, verdict, would-be verdict and
-// rules, in bounded memory. They feed `/flows`, `flows.file`, simulate, suggest and the map.
+// Flow records: requests aggregated by caller, workload, port, method, templated path, verdict, would-be
+// verdict and rules, in bounded memory. They feed `/flows`, `flows.file`, simulate, suggest and the map.
 //
 //   callers: principal ─> byPath: template ─> [flows, told apart by method, verdict, rules, listener]
 import type { Clock, Timer } from '../../core/clock.ts';
@@ -106,7 +106,7 @@ export class Flows {
     return flow;
   }
 
-  /** Ends the window: every flow that counted in it is written, the long unseen are forgotten. One at a time. */
+  /** Ends the window: what counted in it is written, the long unseen is forgotten. One at a time. */
   flush(): Promise<void> {
     this.#flushing ??= this.#flush().finally(() => {
       this.#flushing = null;
@@ -176,7 +176,8 @@ export class Flows {
   #overflowOf(caller: Caller, record: RequestRecord): Flow {
     const { overflow } = caller;
     if (overflow === null || !sameKind(overflow, record)) {
-      // One per caller: a caller that overflows is seldom of two kinds, and then the table's own ones count it.
+      // One per caller: a caller that overflows is seldom of two kinds, and then the table's own ones count
+      // it.
       if (overflow !== null) return this.#lastResort(record);
       caller.overflow = newFlow(record, caller, null);
       return caller.overflow;

@@ -1,5 +1,6 @@
-// JSON text by hand for the lines of the log and of flow records: strings that a peer chose are escaped and bounded.
-// Everything comes out as valid JSON in valid UTF-8, without a control character that a terminal would obey.
+// JSON text by hand for the lines of the log and of flow records: strings that a peer chose are escaped and
+// bounded. Everything comes out as valid JSON in valid UTF-8, without a control character that a terminal
+// would obey.
 
 const HEX = '0123456789abcdef';
 const CUT = '\\u2026';
@@ -41,7 +42,7 @@ export function microseconds(ms: number): string {
 }
 
 /**
- * A copy that does not keep the string it was cut from alive: a slice of a request head would hold the whole head.
+ * A copy that does not keep the string it was cut from alive: a slice of a request head holds all of it.
  * Peers' texts are latin1 here; other texts come through unchanged.
  */
 export function ownText(text: string): string {
@@ -78,5 +79,6 @@ function escaped(text: string, from: number, end: number): string {
 }
 
 function unicode(c: number): string {
-  return `\\u${HEX.charAt(c >> 12)}${HEX.charAt((c >> 8) & 15)}${HEX.charAt((c >> 4) & 15)}${HEX.charAt(c & 15)}`;
+  const digit = (shift: number): string => HEX.charAt((c >> shift) & 15);
+  return `\\u${digit(12)}${digit(8)}${digit(4)}${digit(0)}`;
 }

@@ -1,6 +1,6 @@
 // Where the bytes of the log go: one write at a time to a file descriptor that may stall, fill up or break.
-// A pipe is written through libuv's stream code, never by `fs.write`: on a full pipe that blocks a thread of the pool,
-// and the process then cannot even exit (libuv joins its threads).
+// A pipe is written through libuv's stream code, never by `fs.write`: on a full pipe that blocks a thread of
+// the pool, and the process then cannot even exit (libuv joins its threads).
 import { fstatSync, write } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
@@ -23,8 +23,8 @@ export function openSink(fd: number, clock: Clock): LineSink {
   return stats.isFIFO() || stats.isSocket() ? new StreamSink(fd) : new FileSink(fd, clock);
 }
 
-// A socket that never closes its descriptor: a closed fd 1 would be given to the next connection, and whatever is
-// printed later would go to that peer.
+// A socket that never closes its descriptor: a closed fd 1 would be given to the next connection, and
+// whatever is printed later would go to that peer.
 class KeptSocket extends Socket {
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     callback(error);
@@ -38,7 +38,8 @@ class StreamSink implements LineSink {
 
   constructor(fd: number) {
     this.#socket = new KeptSocket({ fd, readable: false, writable: true });
-    // The reader went away (EPIPE). The write's own callback says so too; without a listener this would be fatal.
+    // The reader went away (EPIPE). The write's own callback says so too; without a listener this would be
+    // fatal.
     this.#socket.on('error', () => {
       this.broken = true;
     });

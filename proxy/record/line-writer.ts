@@ -1,5 +1,5 @@
-// The bounded, asynchronous buffer in front of a sink. Lines that do not fit are dropped and counted: a reader that
-// stopped reading costs log lines, never a request.
+// The bounded, asynchronous buffer in front of a sink. Lines that do not fit are dropped and counted: a
+// reader that stopped reading costs log lines, never a request.
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { LineSink } from './line-sink.ts';
 
@@ -55,7 +55,7 @@ export class LineWriter implements Lines {
     return true;
   }
 
-  /** Writes what is gathered; resolves when all is out, or after `deadlineMs` with what is left counted as dropped. */
+  /** Resolves when all is out, or after `deadlineMs`, with what is left counted as dropped. */
   async flush(deadlineMs: number): Promise<void> {
     if (this.#flyingLines === 0) this.#send();
     if (this.#flyingLines === 0) return;

@@ -1,4 +1,5 @@
-// The operational log: start, swap, problem, one line each. pino makes the lines, the bounded writer carries them.
+// The operational log: start, swap, problem, one line each. pino makes the lines, the bounded writer carries
+// them.
 import pino from 'pino';
 import type { Lines } from './line-writer.ts';
 
@@ -13,7 +14,7 @@ export interface Logger {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** Lines of JSON: `time level msg` and the given fields; an `err` field is an Error with its code and stack. */
+/** Lines of JSON: `time level msg` and the given fields; an `err` field is an Error with its code. */
 export function createLogger(options: {
   lines: Lines;
   level: LogLevel;

@@ -1,5 +1,5 @@
-// Every metric the proxy exposes, one row each: the registry, the render and docs/metrics.md all read this table.
-// Labels are bounded: never a path, a header or the name of a stranger.
+// Every metric the proxy exposes, one row each: the registry, the render and docs/metrics.md all read this
+// table. Labels are bounded: never a path, a header or the name of a stranger.
 
 /** One metric family. `buckets` are upper bounds in the metric's unit, ascending. */
 export interface MetricInfo {
@@ -31,7 +31,8 @@ export const METRICS = {
   ),
   sallyport_rule_hits_total: counter(
     ['rule', 'verdict', 'enforced'],
-    'Requests that a rule matched; enforced=false in audit mode and for dry-run and AUDIT rules. The first 1000 rules, the rest as other',
+    'Requests that a rule matched; enforced=false in audit mode and for dry-run and AUDIT rules. ' +
+      'The first 1000 rules, the rest as other',
   ),
   sallyport_denied_total: counter(
     ['source', 'reason'],
@@ -78,7 +79,7 @@ export const METRICS = {
   ),
   sallyport_fail_open_total: counter(
     ['listener', 'reason'],
-    'Requests forwarded although enforcement would have denied them: audit mode, grace after expiry',
+    'Let through although enforcement refuses it: requests in audit mode, connections in grace after expiry',
   ),
   sallyport_log_dropped_total: counter([], 'Log lines dropped because nobody read them fast enough'),
   sallyport_flow_overflow_total: counter([], 'Requests counted in an overflow flow: too many distinct flows'),

@@ -1,6 +1,6 @@
 // The Prometheus exposition: prom-client's registry writes the text, fed with samples read at the scrape.
-// PERF: only the registry of prom-client is loaded, and only at the first scrape. The whole package costs 45-70 ms on
-// the one thread and 17 MB (pushgateway, cluster, OpenTelemetry API); this part 2 ms and 3 MB.
+// PERF: only the registry of prom-client is loaded, and only at the first scrape. The whole package costs
+// 45-70 ms on the one thread and 17 MB (pushgateway, cluster, OpenTelemetry API); this part 2 ms and 3 MB.
 import { createRequire } from 'node:module';
 import { type Losses, type MetricFacts, readSamples, type Sample, type Samples } from './metric-samples.ts';
 import { METRIC_NAMES, METRICS } from './metric-table.ts';

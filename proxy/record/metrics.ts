@@ -1,5 +1,5 @@
-// The counters of the data path: every family of metric-table.ts that grows with traffic, as slots bound at start.
-// They outlive policy swaps; nothing here knows Prometheus (metrics-render.ts does, at a scrape).
+// The counters of the data path: every family of metric-table.ts that grows with traffic, as slots bound at
+// start. They outlive policy swaps; nothing here knows Prometheus (metrics-render.ts does, at a scrape).
 import type { Reason } from '../../core/reasons.ts';
 import { Histogram, indexReasons, ReasonCounters, type ReasonIndex, RequestCounters } from './counters.ts';
 import { METRICS } from './metric-table.ts';

@@ -1,6 +1,7 @@
-// Tells a path segment that is a value (an id, a date, a token) from one that is a name, in one pass over its bytes.
+// Tells a path segment that is a value (an id, a date, a token) from one that is a name, in one pass over its
+// bytes.
 
-/** A name of this length or more with this many groups of digits is taken for a token (ULID, nanoid, base64). */
+/** From this length, with this many groups of digits, a name is taken for a token (ULID, nanoid). */
 const TOKEN_LENGTH = 16;
 const TOKEN_DIGIT_GROUPS = 3;
 const NAME_LENGTH_MAX = 64;

@@ -1,5 +1,5 @@
-// The record phase's vocabulary: what the data path tells about a request or a connection, in one synchronous call.
-// A connection owns one RequestRecord and reuses it for every request: a sink copies what it keeps.
+// The record phase's vocabulary: what the data path tells about a request or a connection, in one synchronous
+// call. A connection owns one RequestRecord and reuses it for every request: a sink copies what it keeps.
 import type { Reason } from '../../core/reasons.ts';
 import type { Decision, Verdict } from '../../policy/request.ts';
 
@@ -61,7 +61,7 @@ export interface RequestRecord {
 /** How a handshake ended. */
 export type HandshakeResult = 'ok' | Reason;
 
-/** What the data path calls. Live or no-op; never throws, never blocks, keeps no reference to its arguments. */
+/** What the data path calls. Live or no-op; never throws or blocks, keeps no reference to its arguments. */
 export interface Recorder {
   request(record: RequestRecord): void;
   handshake(
@@ -74,5 +74,6 @@ export interface Recorder {
   /** Active means a request is in flight on it. */
   connectionActive(listener: ListenerRef, active: boolean): void;
   upstreamError(listener: ListenerRef, reason: Reason): void;
+  /** What `request` cannot see, such as grace after expiry; audit mode is counted by `request` itself. */
   failOpen(listener: ListenerRef, reason: Reason): void;
 }

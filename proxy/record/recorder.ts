@@ -1,4 +1,5 @@
-// The live recorder: one call per request updates the metrics, the flow and, where asked for, the decision log.
+// The live recorder: one call per request updates the metrics, the flow and, where asked for, the decision
+// log.
 import type { Clock } from '../../core/clock.ts';
 import { DecisionLog, type DecisionLogConfig, type Explain } from './decision-log.ts';
 import type { WorkloadName } from './flow.ts';

@@ -77,7 +77,7 @@ export class Redaction {
     return this.#headers.has(name) || this.#fields.has('http.headers');
   }
 
-  /** True when the near miss of a rule's field (`to.operation.paths`, `when[request.headers[x-a]]`) would show it. */
+  /** True when a near miss of a field (`to.operation.paths`, `when[request.headers[x-a]]`) shows it. */
   near(field: string): boolean {
     if (field.startsWith('when[')) {
       const close = field.lastIndexOf(']');

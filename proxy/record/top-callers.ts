@@ -1,7 +1,7 @@
 // sallyport_denied_total: denials of the callers that are denied most, in bounded memory.
-// A caller outside the top is counted in `other`; when its own count passes the smallest of the top, it takes that
-// place and starts at zero, and the displaced count moves to `other`. So every series only grows while it is shown,
-// and the sum over all series is exact.
+// A caller outside the top is counted in `other`; when its own count passes the smallest of the top, it takes
+// that place and starts at zero, and the displaced count moves to `other`. So every series only grows while
+// it is shown, and the sum over all series is exact.
 import { REASON_NAMES, type Reason } from '../../core/reasons.ts';
 import type { ReasonIndex } from './counters.ts';
 import { ownText } from './json-text.ts';

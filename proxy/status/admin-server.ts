@@ -1,6 +1,6 @@
 // The admin address, for people and tools on the machine: what the proxy knows, as JSON. It changes nothing.
-// A web page in a browser on this machine could reach it by a name that resolves to 127.0.0.1 (DNS rebinding), so that
-// only requests whose Host is a loopback name are answered.
+// A web page in a browser on this machine could reach it by a name that resolves to 127.0.0.1 (DNS
+// rebinding), so that only requests whose Host is a loopback name are answered.
 import type { IncomingMessage, Server } from 'node:http';
 import { createLocalServer, type Handler, json, jsonArray } from './local-server.ts';
 

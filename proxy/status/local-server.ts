@@ -1,10 +1,11 @@
-// A small HTTP server for operators, not for traffic: GET on a closed list of paths, tight limits, one bind error.
+// A small HTTP server for operators, not for traffic: GET on a closed list of paths, tight limits, one bind
+// error.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { SallyportError } from '../../core/errors.ts';
 
-/** One answer. A body of pieces is streamed, a turn of the event loop each, so that traffic is served in between. */
+/** One answer. A body of pieces is streamed, a turn of the event loop each: traffic is served in between. */
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
@@ -56,7 +57,8 @@ export function createLocalServer(options: LocalServerOptions): Server {
         });
     },
   );
-  // An accept that fails later (no descriptor left) must not end the process; `listen` tells about the first bind.
+  // An accept that fails later (no descriptor left) must not end the process; `listen` tells about the first
+  // bind.
   server.on('error', (error) => {
     if (server.listening) options.defect(error);
   });

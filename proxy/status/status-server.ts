@@ -7,7 +7,7 @@ import { createLocalServer, type Handler, text } from './local-server.ts';
 export interface Readiness {
   /** Why traffic must not come: identity, policy, listeners, draining. Empty = ready. */
   readonly reasons: readonly string[];
-  /** Everything that is softer than enforce, one line each: audit, permissive, off, allow-when-unselected, grace. */
+  /** Everything softer than enforce, one line each: audit, permissive, off, allow-when-unselected, grace. */
   readonly softer: readonly string[];
 }
 

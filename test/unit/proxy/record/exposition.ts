@@ -1,4 +1,5 @@
-// A strict reader of the Prometheus text format, written from its description and independent of what renders it.
+// A strict reader of the Prometheus text format, written from its description and independent of what renders
+// it.
 
 /** One metric family as read. */
 export interface Family {

@@ -1,5 +1,8 @@
 // Metrics: what each request counts, bounds of every label, and an exposition that Prometheus itself accepts.
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { metricsReference } from '../../../../docs/generate-metrics.ts';
 import type { Decision } from '../../../../policy/request.ts';
@@ -85,6 +88,24 @@ describe('the exposition', () => {
       encoding: 'utf8',
     });
     expect({ status: run.status, output: run.stdout + run.stderr }).toEqual({ status: 0, output: '' });
+  });
+
+  test.runIf(promtool)('is what the formulas of the reference can be asked of', () => {
+    const formulas = [...metricsReference().matchAll(/\| `([^`]*\(.*\))` \|/g)].map(
+      ([, formula = '']) => formula,
+    );
+    expect(formulas).toHaveLength(6);
+    const rules = formulas.map((expr, i) => ({ record: `level:${i}`, expr }));
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-rules-'));
+    const file = join(folder, 'rules.yaml');
+    // JSON is YAML.
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'levels', rules }] }));
+    const run = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
+    rmSync(folder, { recursive: true });
+    expect({ status: run.status, errors: run.stderr }).toEqual({ status: 0, errors: '' });
+    for (const [name] of formulas.join(' ').matchAll(/sallyport_[a-z_]+/g)) {
+      expect(METRIC_NAMES).toContain(name.replace(/_bucket$/, ''));
+    }
   });
 
   test('leaves out facts that are not known yet', async () => {

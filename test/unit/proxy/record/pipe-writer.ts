@@ -1,5 +1,5 @@
-// A process whose standard output nobody may read: it logs far more than fits, keeps turning, says so and exits.
-// Arguments: lines to write in each of 50 turns. The report goes to standard error.
+// A process whose standard output nobody may read: it logs far more than fits, keeps turning, says so and
+// exits. Arguments: lines to write in each of 50 turns. The report goes to standard error.
 import { writeSync } from 'node:fs';
 import { systemClock } from '../../../../core/clock.ts';
 import { openSink } from '../../../../proxy/record/line-sink.ts';

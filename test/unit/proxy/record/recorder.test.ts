@@ -1,4 +1,5 @@
-// The composed recorder: one call feeds metrics, flows and the log, and nothing it is given is kept or thrown at.
+// The composed recorder: one call feeds metrics, flows and the log, and nothing it is given is kept or thrown
+// at.
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -137,7 +137,7 @@ describe('a bind that fails', () => {
       (caught) => caught,
     );
     expect(error).toBeInstanceOf(SallyportError);
-    expect(error).toMatchObject({ code: 'ERR_LISTEN', hint: expect.stringContaining(hint) });
+    expect(error).toMatchObject({ code: 'ERR_LISTEN_FAILED', hint: expect.stringContaining(hint) });
     expect(String(error)).toContain(
       `\`${host.includes(':') ? `[${host}]` : host}:${port}\` (\`status.address\`)`,
     );
