@@ -26,7 +26,16 @@ export interface ListenerDeps {
   readonly identity: () => ServerIdentity | null;
 }
 
+/** An accepted socket, with its addresses. */
+interface Arrival {
+  readonly socket: net.Socket;
+  readonly sourceIp: string;
+  readonly destinationIp: string;
+}
+
 const TLS_HANDSHAKE_BYTE = 0x16; // RFC 8446 section 5.1: ContentType handshake
+// A caller above limits.connectionsPerIdentity has this long to ask, and to be told so; idle, it would hold a connection.
+const REFUSED_MS = 1_000;
 
 export class HttpListener implements HttpListenerContext, Swept {
   readonly ref: ListenerRef;
@@ -40,7 +49,10 @@ export class HttpListener implements HttpListenerContext, Swept {
   private readonly deps: ListenerDeps;
   private readonly server: net.Server;
   /** Sockets that are not callers yet, with the moment at which they are given up. */
-  private readonly pending = new Map<net.Socket, number>();
+  private readonly pending = new Map<
+    net.Socket,
+    { readonly arrival: Arrival; readonly deadlineMs: number }
+  >();
   private readonly perIdentity = new Map<string, number>();
   private readonly idPrefix = randomBytes(6).toString('hex');
   private opened = 0;
@@ -99,10 +111,10 @@ export class HttpListener implements HttpListenerContext, Swept {
   }
 
   sweep(nowMs: number): void {
-    for (const [socket, deadlineMs] of this.pending) {
+    for (const { arrival, deadlineMs } of this.pending.values()) {
       if (nowMs < deadlineMs) continue;
-      this.settle(socket);
-      this.refuse(socket, 'handshake-timeout', 'timeouts.handshake passed');
+      this.settle(arrival);
+      this.refuse(arrival, 'handshake-timeout', 'timeouts.handshake passed');
     }
     for (const connection of this.connections) connection.sweep(nowMs);
     this.pool.sweep(nowMs);
@@ -119,68 +131,83 @@ export class HttpListener implements HttpListenerContext, Swept {
   }
 
   private accept(socket: net.Socket): void {
-    const { limits, mtls, timeouts } = this.deps.config;
     socket.on('error', () => undefined); // `close` follows; TLS and HTTP have their own listeners
+    // SAFETY: read at once, and only here. The kernel forgets the addresses of a connection that was reset, but still
+    // hands out what it had received: a request judged without them would pass a DENY on its address.
+    const sourceIp = plainIp(socket.remoteAddress);
+    const destinationIp = plainIp(socket.localAddress);
+    if (sourceIp === '' || destinationIp === '') {
+      socket.destroy();
+      return;
+    }
+    this.admit({ socket, sourceIp, destinationIp });
+  }
+
+  private admit(arrival: Arrival): void {
+    const { limits, mtls, timeouts } = this.deps.config;
     if (this.connections.size + this.pending.size >= limits.connections)
-      return this.refuse(socket, 'connection-limit', 'limits.connections reached');
-    if (mtls === 'off') return this.open(socket, null);
+      return this.refuse(arrival, 'connection-limit', 'limits.connections reached');
+    if (mtls === 'off') return this.open(arrival, null);
     if (this.pending.size >= limits.handshakesInFlight)
-      return this.refuse(socket, 'handshake-limit', 'limits.handshakesInFlight reached');
-    this.pending.set(socket, this.runtime.sweeper.nowMs + timeouts.handshake);
-    if (mtls === 'permissive') this.sniff(socket);
-    else this.secure(socket);
+      return this.refuse(arrival, 'handshake-limit', 'limits.handshakesInFlight reached');
+    const deadlineMs = this.runtime.sweeper.nowMs + timeouts.handshake;
+    this.pending.set(arrival.socket, { arrival, deadlineMs });
+    if (mtls === 'permissive') this.sniff(arrival);
+    else this.secure(arrival);
   }
 
   /** Permissive listeners speak TLS to those who start with a TLS record, and plaintext to the others. */
-  private sniff(socket: net.Socket): void {
-    const closed = (): boolean => this.settle(socket);
-    socket.once('close', closed);
+  private sniff(arrival: Arrival): void {
+    const { socket } = arrival;
+    const gone = (): void => {
+      if (this.settle(arrival)) this.refuse(arrival, 'handshake-failed', 'the peer left without a byte');
+    };
+    socket.once('end', gone);
+    socket.once('close', gone);
     socket.once('data', (first: Buffer) => {
-      socket.off('close', closed);
+      socket.off('end', gone);
+      socket.off('close', gone);
       socket.pause();
       socket.unshift(first);
-      if (first[0] === TLS_HANDSHAKE_BYTE) return this.secure(socket);
-      this.settle(socket);
-      this.open(socket, null);
+      if (first[0] === TLS_HANDSHAKE_BYTE) return this.secure(arrival);
+      this.settle(arrival);
+      this.open(arrival, null);
+      socket.resume();
     });
   }
 
-  private secure(socket: net.Socket): void {
+  private secure(arrival: Arrival): void {
     const own = this.deps.identity();
-    if (own === null) {
-      this.settle(socket);
-      return this.refuse(socket, 'no-identity', 'this proxy has no SVID');
+    const now = (): number => this.runtime.clock.now();
+    if (own === null || now() >= own.state.notAfterMs) {
+      this.settle(arrival);
+      return this.refuse(arrival, 'no-identity', own === null ? 'there is no SVID' : 'the own SVID expired');
     }
-    const sourceIp = plainIp(socket.remoteAddress);
-    startHandshake(
-      socket,
-      {
-        own,
-        requestCertificate: this.deps.config.mtls !== 'server-tls',
-        graceAfterExpiryMs: this.graceAfterExpiryMs,
-        now: () => this.runtime.clock.now(),
+    const options = {
+      own,
+      requestCertificate: this.deps.config.mtls !== 'server-tls',
+      graceAfterExpiryMs: this.graceAfterExpiryMs,
+      now,
+    };
+    startHandshake(arrival.socket, options, {
+      secured: (secured) => {
+        this.settle(arrival);
+        this.open(arrival, secured);
       },
-      {
-        secured: (secured) => {
-          this.settle(socket);
-          this.open(secured.socket, secured);
-        },
-        failed: (reason, message) => {
-          // A handshake that the sweeper gave up was counted there.
-          if (!this.settle(socket)) return;
-          this.runtime.recorder.handshake(this.ref, reason, { sourceIp, principal: null, message });
-        },
+      failed: (reason, message) => {
+        // A handshake that the sweeper gave up was counted there.
+        if (this.settle(arrival)) this.recordRefusal(arrival, reason, message);
       },
-    );
+    });
   }
 
-  private open(socket: net.Socket, secured: Secured | null): void {
+  private open({ socket, sourceIp, destinationIp }: Arrival, secured: Secured | null): void {
     const { runtime, ref } = this;
     const identity = secured?.identity ?? null;
     const peer = createPeer(ref, {
       connectionId: `${this.idPrefix}-${(++this.opened).toString(36)}`,
-      sourceIp: plainIp(socket.remoteAddress),
-      destinationIp: plainIp(socket.localAddress),
+      sourceIp,
+      destinationIp,
       sni: secured?.sni ?? null,
       tlsVersion: secured?.tlsVersion ?? null,
       identity,
@@ -189,27 +216,35 @@ export class HttpListener implements HttpListenerContext, Swept {
       graceAfterExpiryMs: this.graceAfterExpiryMs,
       remoteIpPerRequest: typeof this.options.forwarded === 'object',
     });
-    const { principal, sourceIp } = peer.record;
+    const { principal, id } = peer.record;
     if (secured !== null) runtime.recorder.handshake(ref, 'ok', { sourceIp, principal, message: '' });
-    if (secured?.failOpen === true) runtime.recorder.failOpen(ref, 'expired-certificate');
-    const connection = new Downstream(this, peer, socket);
+    if (secured?.failOpen === true) {
+      runtime.recorder.failOpen(ref, 'expired-certificate');
+      const why = `\`${principal ?? ''}\` expired, identity.graceAfterExpiry lets it in`;
+      runtime.notice('expired-certificate', `fail-open: connection ${id} on listener ${ref.name}: ${why}`);
+    }
+    const connection = new Downstream(this, peer, secured?.socket ?? socket);
     this.connections.add(connection);
     runtime.recorder.connectionOpened(ref);
     if (principal === null) return;
     const count = (this.perIdentity.get(principal) ?? 0) + 1;
     this.perIdentity.set(principal, count);
-    if (count > this.deps.config.limits.connectionsPerIdentity)
-      connection.refusing = 'identity-connection-limit';
+    if (count <= this.deps.config.limits.connectionsPerIdentity) return;
+    connection.refusing = 'identity-connection-limit';
+    connection.deadline(REFUSED_MS, 'idle-timeout');
   }
 
   /** Forgets a pending socket; false when it was forgotten before. */
-  private settle(socket: net.Socket): boolean {
+  private settle({ socket }: Arrival): boolean {
     return this.pending.delete(socket);
   }
 
-  private refuse(socket: net.Socket, reason: Reason, message: string): void {
-    const sourceIp = plainIp(socket.remoteAddress);
-    socket.destroy();
+  private refuse(arrival: Arrival, reason: Reason, message: string): void {
+    arrival.socket.destroy();
+    this.recordRefusal(arrival, reason, message);
+  }
+
+  private recordRefusal({ sourceIp }: Arrival, reason: Reason, message: string): void {
     this.runtime.recorder.handshake(this.ref, reason, { sourceIp, principal: null, message });
   }
 }

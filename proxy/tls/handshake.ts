@@ -66,7 +66,9 @@ export function startHandshake(
     outcome.failed(reason, message, principal);
   };
   socket.on('error', (error: TlsError) => fail(reasonOf(error), error.reason ?? error.message));
-  socket.on('close', () => fail('handshake-failed', 'the peer closed the connection during the handshake'));
+  const left = (): void => fail('handshake-failed', 'the peer closed the connection during the handshake');
+  socket.on('end', left); // half-closed: it could not finish, and would hold its place until the timeout
+  socket.on('close', left);
   socket.on('secure', () => {
     if (over) return;
     const sni =
@@ -120,6 +122,7 @@ function reasonOf(error: NodeJS.ErrnoException): Reason {
       return 'no-certificate';
     case 'ERR_SSL_HTTP_REQUEST':
     case 'ERR_SSL_HTTPS_PROXY_REQUEST':
+    case 'ERR_SSL_WRONG_VERSION_NUMBER': // the first bytes are no TLS record: another plaintext protocol
       return 'plaintext-refused';
     default:
       return 'handshake-failed';

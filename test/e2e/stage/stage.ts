@@ -7,6 +7,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Authority, createAuthority } from '../../../certs/authority.ts';
+import type { IssueRequest } from '../../../certs/certificate-profile.ts';
 
 const ENTRY = new URL('../../../cli/main.ts', import.meta.url).pathname;
 const READY_MS_MAX = 20_000;
@@ -21,6 +22,8 @@ export interface SvidFiles {
 
 /** What a configuration of a test differs in; YAML text, merged by appending under its key. */
 export interface StageOptions {
+  /** YAML of the `identity` block. Default: the stage's server SVID and CA. */
+  readonly identity?: string;
   /** YAML of the one listener's keys besides name, address and upstream. */
   readonly listener?: string;
   /** YAML of the `policy` block besides files. */
@@ -41,6 +44,9 @@ spec:
   action: ALLOW
   rules: [{ from: [{ source: { principals: ["example.org/*"] } }] }]
 `;
+
+const IDENTITY = `trustDomain: example.org
+files: { certificate: server.pem, key: server.key, bundles: { example.org: ca.pem } }`;
 
 /** A folder, a CA, and configuration files in it. */
 export class Stage {
@@ -83,11 +89,10 @@ export class Stage {
   async svid(
     name: string,
     spiffeId: string,
-    options: { authority?: Authority; ttlMs?: number } = {},
+    options: { authority?: Authority } & Partial<IssueRequest> = {},
   ): Promise<SvidFiles> {
-    const issuer = options.authority ?? this.authority;
-    const ttl = options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs };
-    const issued = await issuer.issue({ spiffeId, dnsNames: ['localhost'], ...ttl });
+    const { authority = this.authority, ...request } = options;
+    const issued = await authority.issue({ dnsNames: ['localhost'], ...request, spiffeId });
     const keyPem = issued.privateKeyPem ?? '';
     return {
       certificate: this.write(`${name}.pem`, issued.chainPem),
@@ -106,8 +111,7 @@ export class Stage {
       'sallyport.yaml',
       `workload: { namespace: shop, serviceAccount: cart, labels: { app: cart } }
 identity:
-  trustDomain: example.org
-  files: { certificate: server.pem, key: server.key, bundles: { example.org: ca.pem } }
+${indent(options.identity ?? IDENTITY, 2)}
 listeners:
   - name: inbound
     address: 127.0.0.1:${this.port}
@@ -125,12 +129,18 @@ ${blocks}
 
   /** Starts `sallyport proxy` and waits until it is ready. */
   async start(options: StageOptions = {}): Promise<RunningProxy> {
+    const proxy = this.launch(options);
+    await proxy.line((line) => line['msg'] === 'ready', READY_MS_MAX);
+    return proxy;
+  }
+
+  /** Starts `sallyport proxy` and waits for nothing. */
+  launch(options: StageOptions = {}): RunningProxy {
     const config = this.configure(options);
     const proxy = new RunningProxy(
       spawn(process.execPath, [ENTRY, 'proxy', '--config', config], { stdio: 'pipe' }),
     );
     this.running.add(proxy);
-    await proxy.line((line) => line['msg'] === 'ready', READY_MS_MAX);
     return proxy;
   }
 

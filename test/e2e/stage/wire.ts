@@ -148,3 +148,11 @@ export const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 export function get(path: string, lines = ''): string {
   return `GET ${path} HTTP/1.1\r\nHost: cart.shop\r\n${lines}\r\n`;
 }
+
+/** The targets of all requests that reached the application. */
+export function targets(application: Application): string[] {
+  const texts = application.connections.map(({ text }) => text);
+  return texts.flatMap((text) =>
+    [...text.matchAll(/^[A-Z]+ (\S+) HTTP\/1\.1\r$/gm)].map(([, to]) => to ?? ''),
+  );
+}
