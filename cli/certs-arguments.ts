@@ -2,30 +2,12 @@
 // secrets with care.
 import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { IDENTITY_FILE_BYTES_MAX } from '../certs/limits.ts';
 import type { FileContent } from '../certs/read-files.ts';
 import { SallyportError } from '../core/errors.ts';
 import { parseTrustDomain } from '../core/spiffe-id.ts';
+import { usage } from './args.ts';
 import type { Io } from './io.ts';
-
-/** An error of usage: exit code 2. */
-export function usage(message: string, hint: string): SallyportError {
-  return new SallyportError('ERR_USAGE', message, { hint });
-}
-
-/** `parseArgs`, strict, with its faults as usage errors. @throws ERR_USAGE */
-export function parseOptions<T extends ParseArgsConfig>(
-  config: T,
-  hint: string,
-): ReturnType<typeof parseArgs<T>> {
-  try {
-    return parseArgs(config);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw usage(error.message.charAt(0).toLowerCase() + error.message.slice(1), hint);
-  }
-}
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { createAuthority } from '../certs/authority.ts';
 import { DEFAULT_TTL_MS } from '../certs/certificate-profile.ts';
-import { parseOptions, parseTtl, writeOutputs } from './certs-arguments.ts';
+import { parseOptions } from './args.ts';
+import { parseTtl, writeOutputs } from './certs-arguments.ts';
 import type { Verb } from './io.ts';
 
 /** One line for `--help`. */

@@ -4,7 +4,8 @@ import { type Certificate, parseCertificate } from '../certs/certificate.ts';
 import { DerError } from '../certs/der.ts';
 import { type Inspection, inspectCertificate } from '../certs/inspect.ts';
 import { readPem } from '../certs/pem.ts';
-import { paint, parseOptions, readInput, usage } from './certs-arguments.ts';
+import { parseOptions, usage } from './args.ts';
+import { paint, readInput } from './certs-arguments.ts';
 import type { Io, Verb } from './io.ts';
 
 /** One line for `--help`. */

@@ -5,14 +5,8 @@ import { openAuthority } from '../certs/authority.ts';
 import { DEFAULT_TTL_MS, defaultDnsNames, isDnsName } from '../certs/certificate-profile.ts';
 import { SallyportError } from '../core/errors.ts';
 import { parseSpiffeId } from '../core/spiffe-id.ts';
-import {
-  type OutputFile,
-  parseOptions,
-  parseTtl,
-  readInput,
-  usage,
-  writeOutputs,
-} from './certs-arguments.ts';
+import { parseOptions, usage } from './args.ts';
+import { type OutputFile, parseTtl, readInput, writeOutputs } from './certs-arguments.ts';
 import { CA_FILES } from './certs-ca.ts';
 import type { Verb } from './io.ts';
 

@@ -8,7 +8,8 @@ import type { TrustBundle } from '../certs/trust-bundle.ts';
 import { createPeerVerifier, type TrustState } from '../certs/verify.ts';
 import { formatDiagnostic, SallyportError } from '../core/errors.ts';
 import { REASONS } from '../core/reasons.ts';
-import { paint, parseDomainFile, parseOptions, readInput, usage } from './certs-arguments.ts';
+import { parseOptions, usage } from './args.ts';
+import { paint, parseDomainFile, readInput } from './certs-arguments.ts';
 import type { Io, Verb } from './io.ts';
 
 /** One line for `--help`. */
