@@ -30,7 +30,7 @@ const LIMITS_DEFAULT: FlowLimits = {
 };
 /** Attackers choose what is denied: it is learned apart, from less, and forgotten when sprayed. */
 const DENIED_NODES = 2000;
-/** Flows per turn of the event loop: 0.2 ms. */
+/** Flows per turn of the event loop, so that a large table never holds up traffic. */
 const SLICE = 100;
 
 /** What a table of flows needs. */
