@@ -1,6 +1,7 @@
 // The one path normalizer: what policies judge and what the application receives are the same text.
-// Every listener kind calls it with the path of the request target, without query. Percent-escapes are decoded
-// once, never twice. docs/paths.md lists where applications read a path differently, and what each mode does.
+// Every listener kind calls it with the path of the request target, without query. Percent-escapes are
+// decoded once, never twice. docs/paths.md lists where applications read a path differently, and what each
+// mode does.
 import type { Reason } from './reasons.ts';
 
 /** What happens to an ambiguous path: the listener's `paths.ambiguous`. */
@@ -26,10 +27,10 @@ const SEMICOLON = 0x3b;
 const CLASS = classTable();
 
 /**
- * Brings a path into canonical form: dot segments removed (RFC 3986 section 5.2.4), escapes of unreserved characters
- * decoded (6.2.2.2), other escapes in upper-case hex (6.2.2.1), and ``"<>[]^`{|}`` escaped, so that one path has one spelling.
- * Escapes of reserved characters stay: `%3A` is not `:`. Idempotent.
- * Faults: `bad-path`, and `ambiguous-path` for what `mode` does not resolve.
+ * Brings a path into canonical form: dot segments removed (RFC 3986 section 5.2.4), escapes of unreserved
+ * characters decoded (6.2.2.2), other escapes in upper-case hex (6.2.2.1), and ``"<>[]^`{|}`` escaped, so
+ * that one path has one spelling. Escapes of reserved characters stay: `%3A` is not `:`. Idempotent. Faults:
+ * `bad-path`, and `ambiguous-path` for what `mode` does not resolve.
  *
  * `path` is latin1 text that starts with `/` and holds no query.
  */
@@ -87,7 +88,9 @@ interface Decoded {
   readonly fault: Reason | null;
 }
 
-/** One pass over the escapes; with a merging mode `\` becomes `/`, and with decoding `%2F` and `%5C` do too. */
+/**
+ * One pass over the escapes; with a merging mode `\` becomes `/`, and with decoding `%2F` and `%5C` do too.
+ */
 function decodeOnce(path: string, mode: PathMode): Decoded {
   let text = '';
   let kept = 0; // path[kept, i) is copied as it is

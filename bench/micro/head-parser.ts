@@ -1,4 +1,5 @@
-// What a head costs: parse, forward, both, and chunked bodies, on one thread. Run it: `node bench/micro/head-parser.ts`.
+// What a head costs: parse, forward, both, and chunked bodies, on one thread. Run it: `node
+// bench/micro/head-parser.ts`.
 
 import { ChunkedDecoder } from '../../proxy/http1/chunked.ts';
 import { type ForwardOptions, forwardHead } from '../../proxy/http1/forward-head.ts';

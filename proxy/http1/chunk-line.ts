@@ -1,5 +1,6 @@
-// One chunk-size line: `1*HEXDIG [ chunk-ext ] CRLF` (RFC 9112 section 7.1 and 7.1.1), byte by byte across reads.
-// Bad white space around extensions, which the grammar tolerates, is refused: parsers disagree about it.
+// One chunk-size line: `1*HEXDIG [ chunk-ext ] CRLF` (RFC 9112 section 7.1 and 7.1.1), byte by byte across
+// reads. Bad white space around extensions, which the grammar tolerates, is refused: parsers disagree about
+// it.
 import { FIELD, TOKEN } from './tokens.ts';
 
 // Bounds against extensions as a covert or costly channel; they are never passed on.
@@ -61,7 +62,9 @@ export class ChunkLine {
     this.extension = 0;
   }
 
-  /** Takes bytes until the line is done; returns the index after the last one taken, or of the refused one. */
+  /**
+   * Takes bytes until the line is done; returns the index after the last one taken, or of the refused one.
+   */
   push(chunk: Buffer, at: number): number {
     let i = at;
     while (i < chunk.length && !this.done) {

@@ -1,5 +1,6 @@
 // The chunked transfer coding (RFC 9112 section 7.1), checked and passed on as a stream, in both directions.
-// What goes on has canonical size lines, no extensions, and a last chunk only after its trailers were found valid.
+// What goes on has canonical size lines, no extensions, and a last chunk only after its trailers were found
+// valid.
 import type { Reason } from '../../core/reasons.ts';
 import { ChunkLine } from './chunk-line.ts';
 import type { ProtectedNames } from './protected-names.ts';
@@ -58,9 +59,9 @@ export class ChunkedDecoder {
   }
 
   /**
-   * Takes bytes from `chunk[at…]` and appends what goes on to `out`: views of `chunk`, so copied or written before
-   * `chunk` is reused. Returns the index after the last byte of the body, `chunk.length` while it goes on, or the
-   * index of a refused byte with `fault` set; then nothing of `out` may be sent.
+   * Takes bytes from `chunk[at…]` and appends what goes on to `out`: views of `chunk`, so copied or written
+   * before `chunk` is reused. Returns the index after the last byte of the body, `chunk.length` while it goes
+   * on, or the index of a refused byte with `fault` set; then nothing of `out` may be sent.
    */
   push(chunk: Buffer, at: number, out: Buffer[]): number {
     const relay = this.mode === 'relay';
@@ -110,7 +111,10 @@ export class ChunkedDecoder {
     return i;
   }
 
-  /** A size line ended before `next`. Returns where the next run begins; when the body is done, the index after it. */
+  /**
+   * A size line ended before `next`. Returns where the next run begins; when the body is done, the index
+   * after it.
+   */
   private endOfLine(
     chunk: Buffer,
     { run, lineAt, next }: { run: number; lineAt: number; next: number },

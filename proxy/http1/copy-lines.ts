@@ -1,5 +1,6 @@
-// Copies the lines of a head that go on. Runs of kept lines are one slice each; a line with unusual white space
-// around its value is written anew, so that no receiver can read a framing field in another way than we did.
+// Copies the lines of a head that go on. Runs of kept lines are one slice each; a line with unusual white
+// space around its value is written anew, so that no receiver can read a framing field in another way than we
+// did.
 import { KNOWN_HEADERS, LINE_SLOTS } from './head.ts';
 
 const SP = 0x20;
@@ -12,8 +13,8 @@ export interface CopyableLines {
 }
 
 /**
- * Text from `from` (0 = with the start line, or the start of the first line) without the lines whose known id is in
- * the set `dropped` (bits `1 << id`) or whose lower-case name is in `listed`.
+ * Text from `from` (0 = with the start line, or the start of the first line) without the lines whose known id
+ * is in the set `dropped` (bits `1 << id`) or whose lower-case name is in `listed`.
  */
 export function copyLines(
   head: CopyableLines,

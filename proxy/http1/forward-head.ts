@@ -1,5 +1,5 @@
-// The request head that the application gets: hop-by-hop and identity fields out, ours in (design, "Headers to the
-// application"). Built from the very lines that were judged.
+// The request head that the application gets: hop-by-hop and identity fields out, ours in (design, "Headers
+// to the application"). Built from the very lines that were judged.
 
 import { copyLines } from './copy-lines.ts';
 import type { RequestHead } from './head.ts';
@@ -25,8 +25,9 @@ import {
 } from './known-headers.ts';
 
 /**
- * The listener's `forwarded`. `sanitize`: what the caller says about earlier hops is dropped. `append`: only its
- * X-Forwarded-For stays, with the caller's address added. `trust`: all of it stays, X-Forwarded-For with the address.
+ * The listener's `forwarded`. `sanitize`: what the caller says about earlier hops is dropped. `append`: only
+ * its X-Forwarded-For stays, with the caller's address added. `trust`: all of it stays, X-Forwarded-For with
+ * the address.
  */
 export type ForwardedMode = 'sanitize' | 'append' | { readonly trust: number };
 

@@ -37,7 +37,10 @@ const DROPPED = bits(
 );
 const DROPPED_WITHOUT_LENGTH = DROPPED | bits(CONTENT_LENGTH);
 
-/** The head to write to the caller, with its empty line. A chunked body for HTTP/1.0 has to be decoded and closed. */
+/**
+ * The head to write to the caller, with its empty line. A chunked body for HTTP/1.0 has to be decoded and
+ * closed.
+ */
 export function forwardResponseHead(head: ResponseParser, options: ResponseForwardOptions): string {
   const { status } = head;
   const bare = status < 200 || status === 204;

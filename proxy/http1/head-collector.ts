@@ -1,5 +1,6 @@
 // Finds the end of a head in what a socket hands over, and keeps the bytes of a head that came in pieces.
-// Slow drip costs O(n) in all: each byte is copied once and looked at once. A whole head in one read is not copied.
+// Slow drip costs O(n) in all: each byte is copied once and looked at once. A whole head in one read is not
+// copied.
 import type { Reason } from '../../core/reasons.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
@@ -26,7 +27,9 @@ export class HeadCollector {
   private skipped: boolean;
   private readonly skipsEmptyLine: boolean;
 
-  /** `skipsEmptyLine`: RFC 9112 section 2.2, one CRLF before a request line is ignored; we ignore exactly one. */
+  /**
+   * `skipsEmptyLine`: RFC 9112 section 2.2, one CRLF before a request line is ignored; we ignore exactly one.
+   */
   constructor(skipsEmptyLine: boolean) {
     this.skipsEmptyLine = skipsEmptyLine;
     this.skipped = !skipsEmptyLine;
@@ -54,8 +57,8 @@ export class HeadCollector {
   }
 
   /**
-   * Takes bytes from `chunk[start…]`. Returns the index after the head (`text` is set), 0 when all bytes were kept
-   * and more are needed, or -1 with `fault` set. `chunk` may be reused by the caller afterwards.
+   * Takes bytes from `chunk[start…]`. Returns the index after the head (`text` is set), 0 when all bytes were
+   * kept and more are needed, or -1 with `fault` set. `chunk` may be reused by the caller afterwards.
    */
   push(chunk: Buffer, start: number, bytesMax: number): number {
     if (this.length > 0) return this.resume(chunk, start, bytesMax);
@@ -143,7 +146,9 @@ export class HeadCollector {
   }
 }
 
-/** RFC 9110 section 15.5.15: when the request line alone is over the limit, it is the target that is too long. */
+/**
+ * RFC 9110 section 15.5.15: when the request line alone is over the limit, it is the target that is too long.
+ */
 function oversize(head: Buffer, bytesMax: number): Reason {
   const line = head.indexOf(LINE_END);
   return line < 0 || line >= bytesMax ? 'target-too-long' : 'head-too-large';

@@ -1,4 +1,5 @@
-// The parsed request head, as the rest of the data path reads it: mutable, owned by a connection, reused for each request.
+// The parsed request head, as the rest of the data path reads it: mutable, owned by a connection, reused for
+// each request.
 
 /** Header names the data path acts on; the parser stores the id beside each line, 0 for any other name. */
 export const KNOWN_HEADERS = [
@@ -42,14 +43,23 @@ export interface RequestHead {
   path: string;
   /** With its `?`, or empty. */
   query: string;
-  /** True when path + query equals what was received in origin-form, so that it can be forwarded byte for byte. */
+  /**
+   * True when path + query equals what was received in origin-form, so that it can be forwarded byte for
+   * byte.
+   */
   pathUnchanged: boolean;
-  /** Host as policies see it: lower case, one trailing dot of the name dropped, port kept when sent; '' for HTTP/1.0 without Host. */
+  /**
+   * Host as policies see it: lower case, one trailing dot of the name dropped, port kept when sent; '' for
+   * HTTP/1.0 without Host.
+   */
   host: string;
   /** 0 or 1. */
   minor: number;
   headerCount: number;
-  /** Per line: name start, name end, value start, value end (OWS trimmed), known id (index in KNOWN_HEADERS). Offsets into `text`; a line spans [name start, next line's name start). */
+  /**
+   * Per line: name start, name end, value start, value end (OWS trimmed), known id (index in KNOWN_HEADERS).
+   * Offsets into `text`; a line spans [name start, next line's name start).
+   */
   lines: Int32Array;
   /** -1 = absent. */
   contentLength: number;
@@ -58,7 +68,9 @@ export interface RequestHead {
   keepAlive: boolean;
   /** Lower-case members of Connection other than close and keep-alive; empty array shared when none. */
   connectionNames: readonly string[];
-  /** `websocket` when the request asks for it and may have it; '' otherwise: any other upgrade is stripped. */
+  /**
+   * `websocket` when the request asks for it and may have it; '' otherwise: any other upgrade is stripped.
+   */
   upgrade: string;
   /** `Expect: 100-continue` on HTTP/1.1. */
   expectContinue: boolean;

@@ -1,5 +1,6 @@
-// The header lines of one head or trailer section: offsets into its text, filled in one pass (RFC 9110 section 5).
-// Requests, responses and trailers share this grammar; what the fields mean is their own business.
+// The header lines of one head or trailer section: offsets into its text, filled in one pass (RFC 9110
+// section 5). Requests, responses and trailers share this grammar; what the fields mean is their own
+// business.
 import type { Reason } from '../../core/reasons.ts';
 import { LINE_SLOTS } from './head.ts';
 import { knownId } from './known-headers.ts';
@@ -21,8 +22,8 @@ export class HeaderLines {
   text = '';
   headerCount = 0;
   /**
-   * Per line: name start, name end, value start, value end (OWS trimmed), known id. After the last line one more
-   * name start, the end of `text`. `GET / HTTP/1.1 CRLF Host: a CRLF` gives [16, 20, 22, 23, 1, 25].
+   * Per line: name start, name end, value start, value end (OWS trimmed), known id. After the last line one
+   * more name start, the end of `text`. `GET / HTTP/1.1 CRLF Host: a CRLF` gives [16, 20, 22, 23, 1, 25].
    */
   lines: Int32Array = new Int32Array((LINES_AT_FIRST + 1) * LINE_SLOTS);
   /** Bit `1 << id` for each known name that occurs. */
@@ -75,9 +76,9 @@ export class HeaderLines {
   }
 
   /**
-   * Reads lines from `text[at]` to its end. `source[begin…]` holds the same bytes. Returns the fault, or null with
-   * `headerCount` set.
-   * PERF: bytes are scanned, not characters: three times as fast (bench/micro/head-parser.ts).
+   * Reads lines from `text[at]` to its end. `source[begin…]` holds the same bytes. Returns the fault, or null
+   * with `headerCount` set. PERF: bytes are scanned, not characters: three times as fast
+   * (bench/micro/head-parser.ts).
    */
   protected readLines(
     from: HeadBytes,
@@ -103,7 +104,8 @@ export class HeaderLines {
         kinds |= kind;
         i++;
       }
-      // RFC 9112 section 5.1: no white space before the colon; 5.2: no line folding; RFC 9110 5.1: name is a token.
+      // RFC 9112 section 5.1: no white space before the colon; 5.2: no line folding; RFC 9110 5.1: name is a
+      // token.
       if (i === start || source[i] !== 0x3a) return lineFault(this.text, i - begin);
       const id = knownId(source, start, i);
       if (names !== null && (everyName || (kinds & UNDERSCORE) !== 0)) {
@@ -156,7 +158,8 @@ export class HeaderLines {
 /** What the byte at `at`, where the grammar wants another, makes of its line. */
 export function lineFault(text: string, at: number): Reason {
   const c = text.charCodeAt(at);
-  // RFC 9112 section 2.2: a bare CR is invalid; we take a bare LF for the same, it is a line end only to some.
+  // RFC 9112 section 2.2: a bare CR is invalid; we take a bare LF for the same, it is a line end only to
+  // some.
   if (c === 0x0a || (c === 0x0d && text.charCodeAt(at + 1) !== 0x0a)) return 'bare-newline';
   return 'bad-header';
 }

@@ -8,8 +8,9 @@ const HOST_CHARS_MAX = 255;
 
 /**
  * The host as policies see it: lower case, one trailing dot of the name dropped, port kept when sent.
- * Null when `text[start, end)` is not `uri-host [":" port]` with a port of 0 to 65535. Refused although the grammar
- * allows it, because applications read it in different ways: an empty host, `%` escapes, empty labels, an empty port.
+ * Null when `text[start, end)` is not `uri-host [":" port]` with a port of 0 to 65535. Refused although the
+ * grammar allows it, because applications read it in different ways: an empty host, `%` escapes, empty
+ * labels, an empty port.
  */
 export function canonicalHost(text: string, start: number, end: number): string | null {
   const nameEnd =

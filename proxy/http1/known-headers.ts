@@ -1,4 +1,5 @@
-// Header names the data path acts on, found by length, first letter and one comparison: no lower-casing, no map.
+// Header names the data path acts on, found by length, first letter and one comparison: no lower-casing, no
+// map.
 import { KNOWN_HEADERS } from './head.ts';
 
 // Indexes in KNOWN_HEADERS; test/unit/proxy/http1/known-headers.test.ts holds the two together.
@@ -55,7 +56,9 @@ function slot(length: number, first: number): number {
   return length * 32 + (first & 31);
 }
 
-/** INVARIANT: no two known names share length and first letter, so one slot holds one id; the test checks it. */
+/**
+ * INVARIANT: no two known names share length and first letter, so one slot holds one id; the test checks it.
+ */
 function slotTable(): Uint8Array {
   const table = new Uint8Array((LENGTH_MAX + 1) * 32);
   for (const [id, name] of KNOWN_HEADERS.entries()) {

@@ -1,4 +1,5 @@
-// What request and response heads have in common: body framing (RFC 9112 section 6) and Connection (section 9).
+// What request and response heads have in common: body framing (RFC 9112 section 6) and Connection (section
+// 9).
 import type { Reason } from '../../core/reasons.ts';
 import { LINE_SLOTS } from './head.ts';
 import { HeaderLines } from './header-lines.ts';
@@ -26,7 +27,8 @@ export class MessageHead extends HeaderLines {
     this.chunked = false;
     const found = this.seen & FRAMING;
     if (found === 0) return null;
-    // RFC 9112 section 6.3 lets a server prefer Transfer-Encoding; it is the shape of an attack, so we refuse.
+    // RFC 9112 section 6.3 lets a server prefer Transfer-Encoding; it is the shape of an attack, so we
+    // refuse.
     if (found === FRAMING) return 'conflicting-framing';
     if (this.has(CONTENT_LENGTH)) {
       // RFC 9110 section 8.6 allows to fold identical repetitions; a list is refused too.
@@ -38,7 +40,8 @@ export class MessageHead extends HeaderLines {
     // RFC 9112 section 6.1: HTTP/1.0 has no transfer codings.
     if (this.minor === 0 || (this.repeated & FRAMING) !== 0) return 'bad-transfer-encoding';
     const o = this.offsetOf(TRANSFER_ENCODING);
-    // A tab beside the coding hides it from some parsers (llhttp among them), so it is refused as white space here.
+    // A tab beside the coding hides it from some parsers (llhttp among them), so it is refused as white space
+    // here.
     const tab = this.text.indexOf('\t', this.slot(o + 1));
     const tabbed = tab >= 0 && tab < this.slot(o + LINE_SLOTS);
     this.chunked = !tabbed && equalsIgnoringCase(this.text, this.slot(o + 2), this.slot(o + 3), 'chunked');

@@ -1,15 +1,16 @@
-// The request head (RFC 9112 sections 2, 3, 6, 9; RFC 9110 sections 5, 7): strict, one pass, reused by a connection.
-// Whatever is accepted here has one reading: the one that is judged, and the one that is forwarded.
+// The request head (RFC 9112 sections 2, 3, 6, 9; RFC 9110 sections 5, 7): strict, one pass, reused by a
+// connection. Whatever is accepted here has one reading: the one that is judged, and the one that is
+// forwarded.
 import { canonicalPath, isCanonicalPath, type PathMode } from '../../core/path.ts';
 import type { Reason } from '../../core/reasons.ts';
 import type { RequestHead } from './head.ts';
 import { HeadCollector } from './head-collector.ts';
-import { lineFault } from './header-lines.ts';
 import { canonicalHost } from './host.ts';
 import { EXPECT, HOST, UPGRADE } from './known-headers.ts';
 import { MessageHead } from './message-head.ts';
 import type { ProtectedNames } from './protected-names.ts';
-import { QUERY, startsWithIgnoringCase, TOKEN } from './tokens.ts';
+import { requestLineFault, versionFault } from './request-line-fault.ts';
+import { QUERY, TOKEN } from './tokens.ts';
 import { readUpgrade } from './websocket.ts';
 
 /** Limits and rules of one listener, shared by its parsers; `names` is swapped with the policy. */
@@ -36,9 +37,9 @@ const METHODS = ['GET ', 'POST ', 'PUT ', 'HEAD ', 'DELETE ', 'PATCH ', 'OPTIONS
 /**
  * Parses the requests of one connection, one after the other.
  *
- * `push(chunk, at)` returns the index after the head, 0 when the bytes were kept and more are needed, or -1 with
- * `fault` set; after a fault the connection cannot be read on. `chunk` may be reused after the call. The fields stay
- * as they are until the next push.
+ * `push(chunk, at)` returns the index after the head, 0 when the bytes were kept and more are needed, or -1
+ * with `fault` set; after a fault the connection cannot be read on. `chunk` may be reused after the call. The
+ * fields stay as they are until the next push.
  */
 export class RequestParser extends MessageHead implements RequestHead {
   fault: Reason | null = null;
@@ -51,7 +52,9 @@ export class RequestParser extends MessageHead implements RequestHead {
   upgrade = '';
   expectContinue = false;
   bytes = 0;
-  /** True when the fields hold a whole, valid head: the next byte belongs to its body or to the next request. */
+  /**
+   * True when the fields hold a whole, valid head: the next byte belongs to its body or to the next request.
+   */
   complete = false;
   private readonly options: RequestParserOptions;
   private readonly collector = new HeadCollector(true);
@@ -276,26 +279,4 @@ export class RequestParser extends MessageHead implements RequestHead {
 /** A copy that does not keep the head it was cut from alive on an idle connection. */
 function detached(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
-}
-
-function requestLineFault(text: string, start: number): Reason {
-  let i = start;
-  while (text.charCodeAt(i) !== 0x0d && text.charCodeAt(i) !== 0x0a) i++;
-  return lineFault(text, i) === 'bare-newline' ? 'bare-newline' : 'bad-request-line';
-}
-
-/** `targetEnd` is where the SP before the version stands. */
-function versionFault(text: string, targetEnd: number): Reason {
-  const at = targetEnd + 1;
-  const shaped =
-    startsWithIgnoringCase(text, at, 'http/') &&
-    isDigit(text.charCodeAt(at + 5)) &&
-    text.charCodeAt(at + 6) === 0x2e &&
-    isDigit(text.charCodeAt(at + 7)) &&
-    text.startsWith('\r\n', at + 8);
-  return shaped ? 'bad-version' : requestLineFault(text, targetEnd);
-}
-
-function isDigit(c: number): boolean {
-  return c >= 0x30 && c <= 0x39;
 }

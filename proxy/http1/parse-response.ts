@@ -1,5 +1,5 @@
-// The response head from the application (RFC 9112 sections 4, 6, 9): as strict as the request head. An application
-// that answers in an ambiguous way could desynchronize the pooled connection for the next caller.
+// The response head from the application (RFC 9112 sections 4, 6, 9): as strict as the request head. An
+// application that answers in an ambiguous way could desynchronize the pooled connection for the next caller.
 import type { Reason } from '../../core/reasons.ts';
 import type { Framing } from './body.ts';
 import { HeadCollector } from './head-collector.ts';
@@ -19,8 +19,9 @@ const DEFAULT_LIMITS: ResponseLimits = { headBytesMax: 65_536, headersMax: 256 }
 const NAMES = new ProtectedNames([]);
 
 /**
- * Parses the responses of one exchange after the other. `push` works as the request parser's; `reset` comes before
- * the first byte of another upstream connection. Every fault is `upstream-bad-response`; `detail` says which rule.
+ * Parses the responses of one exchange after the other. `push` works as the request parser's; `reset` comes
+ * before the first byte of another upstream connection. Every fault is `upstream-bad-response`; `detail` says
+ * which rule.
  */
 export class ResponseParser extends MessageHead {
   fault: Reason | null = null;
@@ -86,7 +87,8 @@ export class ResponseParser extends MessageHead {
     );
   }
 
-  // RFC 9112 section 4. A missing SP before an empty reason phrase is common and harmless: it is written anew.
+  // RFC 9112 section 4. A missing SP before an empty reason phrase is common and harmless: it is written
+  // anew.
   private readStatusLine(): number {
     const text = this.text;
     if (text.startsWith('HTTP/1.1 ')) this.minor = 1;
@@ -115,7 +117,8 @@ export class ResponseParser extends MessageHead {
   private delimit(requestMethod: string): Reason | null {
     const { status } = this;
     if (status < 200 || status === 204) {
-      // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field here. `Content-Length: 0` is common and is dropped.
+      // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field here. `Content-Length: 0` is common and is
+      // dropped.
       if (this.chunked) return 'bad-transfer-encoding';
       if (this.contentLength > 0) return 'bad-content-length';
       // RFC 9110 section 15.2.2; only websocket is ever asked for.

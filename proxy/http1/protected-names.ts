@@ -1,7 +1,10 @@
-// Header names that nobody may smuggle past a policy or the application: identity, forwarding, framing, and those
-// that loaded policies name. Made once per policy revision and swapped by assignment.
+// Header names that nobody may smuggle past a policy or the application: identity, forwarding, framing, and
+// those that loaded policies name. Made once per policy revision and swapped by assignment.
 
-/** Set or removed by the proxy, or framing: a look-alike in another spelling must not reach a CGI-style application. */
+/**
+ * Set or removed by the proxy, or framing: a look-alike in another spelling must not reach a CGI-style
+ * application.
+ */
 const ALWAYS = [
   'x-forwarded-client-cert',
   'x-forwarded-for',
@@ -12,7 +15,8 @@ const ALWAYS = [
   'transfer-encoding',
 ] as const;
 
-// design, "Headers to the application". Without Transfer-Encoding the framing would change; Host is the authority.
+// design, "Headers to the application". Without Transfer-Encoding the framing would change; Host is the
+// authority.
 const NOT_IN_CONNECTION: ReadonlySet<string> = new Set([
   'host',
   'content-length',
@@ -66,7 +70,10 @@ export class ProtectedNames {
     this.everyName = [...this.policy].some((name) => name.includes('_'));
   }
 
-  /** True when `name` is another spelling of a protected name: equal once `_` is read as `-`, but not the same. */
+  /**
+   * True when `name` is another spelling of a protected name: equal once `_` is read as `-`, but not the
+   * same.
+   */
   isLookAlike(name: string): boolean {
     const lower = name.toLowerCase();
     const meant = this.spelling.get(fold(lower));

@@ -1,5 +1,6 @@
-// Byte classes of the HTTP/1.1 grammar and comparisons on ranges of head text, shared by every parser of this folder.
-// Text is latin1: one character is one byte. Tables, not regular expressions: one load a byte, linear always.
+// Byte classes of the HTTP/1.1 grammar and comparisons on ranges of head text, shared by every parser of this
+// folder. Text is latin1: one character is one byte. Tables, not regular expressions: one load a byte, linear
+// always.
 
 /** Bit set for each `tchar` (RFC 9110 section 5.6.2). */
 export const TCHAR = 1;
@@ -56,8 +57,8 @@ export function parseDecimal(text: string, start: number, end: number): number {
 }
 
 /**
- * Calls `member` with each non-empty member of a comma-separated list (RFC 9110 section 5.6.1), trimmed of OWS, and
- * stops at the first that it refuses. Empty members are skipped, as a recipient must.
+ * Calls `member` with each non-empty member of a comma-separated list (RFC 9110 section 5.6.1), trimmed of
+ * OWS, and stops at the first that it refuses. Empty members are skipped, as a recipient must.
  */
 export function everyMember(list: string, member: (text: string) => boolean): boolean {
   let start = 0;

@@ -51,8 +51,8 @@ export function compare(kind: Kind, text: string, cuts: readonly number[]): Comp
 }
 
 /**
- * llhttp reads nothing after `Proxy-Connection: close`, which is no standard, and after any upgrade that was asked for.
- * We drop both fields and go on, and so does the application, which never sees them.
+ * llhttp reads nothing after `Proxy-Connection: close`, which is no standard, and after any upgrade that was
+ * asked for. We drop both fields and go on, and so does the application, which never sees them.
  */
 function stopsLlhttp(ours: OurReading, before: number): boolean {
   return ours.messages
@@ -65,7 +65,8 @@ function differenceByCuts(whole: OurReading, pieces: OurReading): string | null 
     whole.messages.length !== pieces.messages.length ||
     (whole.fault === null) !== (pieces.fault === null)
   ) {
-    return `in pieces ${pieces.messages.length} messages, ${pieces.fault}; whole ${whole.messages.length}, ${whole.fault}`;
+    const tell = ({ messages, fault }: OurReading): string => `${messages.length} messages, fault ${fault}`;
+    return `in pieces ${tell(pieces)}; whole ${tell(whole)}`;
   }
   for (const [i, message] of whole.messages.entries()) {
     const other = pieces.messages[i];
@@ -113,7 +114,9 @@ function differenceWhenForwarded(
   return count('x-forwarded-client-cert') === 1 ? null : 'forwarded, the identity header is not exactly one';
 }
 
-/** Where we saw no fault and go on reading, message boundaries agree: llhttp has completed no more than we. */
+/**
+ * Where we saw no fault and go on reading, message boundaries agree: llhttp has completed no more than we.
+ */
 function differenceInCount(ours: OurReading, theirs: Reading): string | null {
   if (ours.fault !== null || ours.messages.at(-1)?.last === true) return null;
   return theirs.messages.length > ours.messages.length

@@ -1,5 +1,6 @@
-// `npm run fuzz -- --minutes N [--seed S]`: random messages through our parsers and llhttp until the time is over.
-// Prints progress, and every finding with its seed and its input, made as short as it gets. Exit 1 with findings.
+// `npm run fuzz -- --minutes N [--seed S]`: random messages through our parsers and llhttp until the time is
+// over. Prints progress, and every finding with its seed and its input, made as short as it gets. Exit 1 with
+// findings.
 import { parseArgs } from 'node:util';
 import { type Case, caseOf } from './cases.ts';
 import { compare } from './compare.ts';
@@ -29,8 +30,9 @@ function run(seed: number, forMs: number): number {
     const share = ((accepted * 100) / executions).toFixed(1);
     const elapsed = ((now - start) / 60_000).toFixed(1);
     console.log(
-      `${elapsed} min: ${executions} executions, ${rate}/s, ${share} % without fault, ${messages} messages compared, ` +
-        `${faults.size} kinds of fault, ${findings} findings, next seed ${seed + executions}`,
+      `${elapsed} min: ${executions} executions, ${rate}/s, ${share} % without fault, ` +
+        `${messages} messages compared, ${faults.size} kinds of fault, ${findings} findings, ` +
+        `next seed ${seed + executions}`,
     );
   };
   for (;;) {

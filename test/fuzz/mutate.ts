@@ -1,4 +1,5 @@
-// Turns a mostly right message into a mostly wrong one: the bytes and words that smuggling is made of, in odd places.
+// Turns a mostly right message into a mostly wrong one: the bytes and words that smuggling is made of, in odd
+// places.
 import type { Random } from './random.ts';
 
 const PIECES = [

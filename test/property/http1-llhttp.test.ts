@@ -1,5 +1,6 @@
-// Whatever we accept, llhttp's strict mode accepts and reads the same: method, target, headers, body, boundaries,
-// as it came and as it is forwarded; and pieces make no difference. `npm run fuzz` runs the same for hours.
+// Whatever we accept, llhttp's strict mode accepts and reads the same: method, target, headers, body,
+// boundaries, as it came and as it is forwarded; and pieces make no difference. `npm run fuzz` runs the same
+// for hours.
 import { describe, expect, test } from 'vitest';
 import { caseOf } from '../fuzz/cases.ts';
 import { compare, type Kind } from '../fuzz/compare.ts';

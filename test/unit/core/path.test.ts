@@ -1,4 +1,5 @@
-// The path normalizer: every row of policy-semantics "Paths", Istio's own normalization cases, every byte value.
+// The path normalizer: every row of policy-semantics "Paths", Istio's own normalization cases, every byte
+// value.
 import { describe, expect, test } from 'vitest';
 import { canonicalPath, isCanonicalPath, type PathMode } from '../../../core/path.ts';
 

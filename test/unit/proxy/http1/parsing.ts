@@ -12,6 +12,11 @@ export const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 export const request = (line: string, ...lines: string[]): string =>
   `${[line, 'Host: a', ...lines].join('\r\n')}\r\n\r\n`;
 
+export const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+/** A websocket upgrade with `line` as its request line. */
+export const websocket = (line: string, ...lines: string[]): string =>
+  request(line, 'Connection: Upgrade', 'Upgrade: websocket', KEY, 'Sec-WebSocket-Version: 13', ...lines);
+
 export interface ParserChoice {
   readonly paths?: PathMode;
   readonly policyNames?: readonly string[];
