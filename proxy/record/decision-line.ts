@@ -1,4 +1,4 @@
-// The text of one decision log line, built by hand: documented fields and nesting, bounded, without the query.
+// The text of one decision log line, by hand: documented fields and nesting, bounded, without the query.
 // PERF: a request with a line takes 3.2-3.5 us of wall time on a busy machine, metrics and flow included;
 // bench/micro/record.ts.
 import type { NearRule } from '../../policy/request.ts';
