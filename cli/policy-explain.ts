@@ -7,6 +7,7 @@ import { parseOptions, usage } from './args.ts';
 import { paint } from './certs-arguments.ts';
 import type { Io, Verb } from './io.ts';
 import { findInLog, parseLabels, requestOfArguments, requestOfFile } from './policy-explain-request.ts';
+import { soleTrustDomain, unselected } from './policy-explain-selection.ts';
 import {
   POLICY_OPTIONS,
   type PolicyInput,
@@ -51,6 +52,11 @@ export const policyExplain: Verb = async (args, io) => {
   if ((id === undefined) !== (log === undefined))
     throw usage('`--request-id` and `--log` go together', POLICY_EXPLAIN_USAGE);
   const labels = parseLabels(values.label ?? [], POLICY_EXPLAIN_USAGE);
+  // `--as NS/SA` leaves the trust domain open: the policies mostly name just one.
+  const policiesDomain = async (): Promise<string> => {
+    const { parsed } = await readPolicies(values, io, { config, trustDomain: CLUSTER, nowMs: Date.now() });
+    return soleTrustDomain(parsed.policies) ?? CLUSTER;
+  };
   const line =
     request !== undefined
       ? await requestOfFile(request, io)
@@ -60,10 +66,10 @@ export const policyExplain: Verb = async (args, io) => {
             as: values.as,
             namespace: values.namespace,
             labels,
-            trustDomain: values['trust-domain'] ?? config?.identity.trustDomain ?? 'cluster.local',
+            trustDomain: values['trust-domain'] ?? config?.identity.trustDomain ?? (await policiesDomain()),
             usage: POLICY_EXPLAIN_USAGE,
           });
-  const trustDomain = usualTrustDomain([line]) ?? 'cluster.local';
+  const trustDomain = usualTrustDomain([line]) ?? CLUSTER;
   const input = await readPolicies(values, io, { config, trustDomain, nowMs: Date.now() });
   const judge = new Judge(input);
   for (const judged of judgedRequests([line], input)) {
@@ -81,6 +87,8 @@ interface Shown {
   readonly input: PolicyInput;
 }
 
+/** Istio's own default. */
+const CLUSTER = 'cluster.local';
 const LABEL_WIDTH = 9;
 
 function render(io: Io, answer: Answer, { judged, workload, input }: Shown): string {
@@ -111,6 +119,8 @@ function render(io: Io, answer: Answer, { judged, workload, input }: Shown): str
   if (answer.dryRun !== null)
     out.push(line('dry run', `would be ${answer.dryRun.verdict} (${answer.dryRun.reason})`));
   out.push(...renderNear(io, answer, named));
+  if (answer.rules.length === 0)
+    out.push(...unselected(input.parsed.policies, workload).map((text) => line('left out', text)));
   return out.join('');
 }
 
