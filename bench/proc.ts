@@ -27,7 +27,11 @@ export function processTree(pid: number): number[] {
   return tree;
 }
 
-/** User and system time of all threads of `pids`, ended threads included, in microseconds. */
+/**
+ * User and system time of all threads of `pids` in microseconds, with that of ended threads and of ended,
+ * waited-for children: a helper process that ends inside a window moves its time to its parent, and nothing
+ * is lost.
+ */
 export function cpuTimeUs(pids: readonly number[]): number {
   let ticks = 0;
   for (const pid of pids) {
@@ -42,7 +46,9 @@ export function memoryOf(pids: readonly number[]): Memory {
   let rssKib = 0;
   let pssKib: number | null = 0;
   for (const pid of pids) {
-    rssKib += fieldKib(readOrNull(`/proc/${pid}/status`), 'VmRSS:') ?? 0;
+    const rss = fieldKib(readOrNull(`/proc/${pid}/status`), 'VmRSS:');
+    if (rss === null) continue;
+    rssKib += rss;
     const pss = fieldKib(readOrNull(`/proc/${pid}/smaps_rollup`), 'Pss:');
     pssKib = pss === null || pssKib === null ? null : pssKib + pss;
   }
@@ -57,8 +63,10 @@ export function rssKibOf(pids: readonly number[]): number {
 /** Parent and CPU ticks of one /proc/PID/stat line. The command name may hold spaces and brackets. */
 export function parseStat(stat: string): { parentPid: number; ticks: number } {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // proc(5): field 4 is ppid, 14 utime, 15 stime; field 3 is the first one after the name.
-  return { parentPid: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) };
+  // proc(5): field 4 is ppid, 14 to 17 are utime, stime, cutime, cstime; field 3 is the first one after the
+  // name.
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  return { parentPid: Number(fields[1]), ticks };
 }
 
 /** The value of `Name:   123 kB`, or null when the text or the line is absent. */

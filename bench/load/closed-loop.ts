@@ -24,6 +24,7 @@ class ClosedLoop implements ConnectionEvents {
   readonly #rssKib: number[] = [];
   readonly #requestsMax: number;
   readonly #sampleEvery: number;
+  readonly #warmupEndMs: number;
   #warmup: number;
   #requests = 0;
   #refused = 0;
@@ -34,7 +35,8 @@ class ClosedLoop implements ConnectionEvents {
   constructor(job: ClosedLoopJob, done: (result: LoadResult | Error) => void) {
     this.#job = job;
     this.#done = done;
-    this.#warmup = job.warmup;
+    this.#warmup = job.warmup.requests;
+    this.#warmupEndMs = performance.now() + job.warmup.msMax;
     this.#requestsMax = 'requests' in job.window ? job.window.requests : Number.POSITIVE_INFINITY;
     this.#sampleEvery =
       job.samples > 0 ? Math.floor(this.#requestsMax / job.samples) : Number.POSITIVE_INFINITY;
@@ -50,6 +52,7 @@ class ClosedLoop implements ConnectionEvents {
   response(connection: Connection, status: number): void {
     const now = performance.now();
     if (this.#warmup > 0) {
+      if (now >= this.#warmupEndMs) this.#warmup = 1;
       if (--this.#warmup === 0) this.#openWindow(now);
     } else {
       this.#requests++;

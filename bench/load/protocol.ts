@@ -13,8 +13,8 @@ export interface ClosedLoopJob {
   readonly kind: 'closed-loop';
   readonly target: Target;
   readonly connections: number;
-  /** Requests before the window opens. */
-  readonly warmup: number;
+  /** The window opens after so many requests, or after so long. */
+  readonly warmup: { readonly requests: number; readonly msMax: number };
   /** The window ends by time or by count. */
   readonly window: { readonly ms: number } | { readonly requests: number };
   /** The measured process tree: its CPU time is read in the same tick as the request counter. */

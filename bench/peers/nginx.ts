@@ -8,6 +8,7 @@ export const nginx: Peer = {
   name: 'nginx',
   tls: true,
   policies: 0,
+  justInTime: false,
   missing: () => (hasCommand('nginx', ['-v']) ? null : 'apt-get install -y nginx-light'),
   async start(setup) {
     const { session } = setup;

@@ -9,6 +9,7 @@ export function nodeProcess(name: string): Peer {
     name,
     tls: true,
     policies: 0,
+    justInTime: true,
     missing: () => null,
     async start({ session, pki, upstreamPort }) {
       const port = await session.freePort();

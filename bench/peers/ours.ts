@@ -15,6 +15,7 @@ export const ours: Peer = {
   name: 'sallyport',
   tls: true,
   policies: RULES,
+  justInTime: true,
   missing: missingOurs,
   async start(setup) {
     const prepared = await prepareOurs(setup, RULES);

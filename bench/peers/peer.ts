@@ -33,6 +33,8 @@ export interface Peer {
   readonly tls: boolean;
   /** Number of policies; 0 = the peer decides nothing. */
   readonly policies: number;
+  /** True for a peer that compiles its hot code while it runs, and so needs a longer warm-up. */
+  readonly justInTime: boolean;
   /** The exact command that installs it, when it is missing. */
   missing(): string | null;
   start(setup: PeerSetup): Promise<RunningPeer>;

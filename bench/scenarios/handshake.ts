@@ -34,7 +34,8 @@ async function run(bench: Bench): Promise<Report> {
   const { rounds, seconds } = bench.options;
   for (let i = 1; i <= rounds; i++) {
     for (const { contestant, cpuUs, perSecond } of series) {
-      const { target, pids, peer } = contestant;
+      const { target, peer } = contestant;
+      const pids = contestant.pids();
       try {
         const job = { kind: 'handshakes', target, concurrency: CONCURRENCY, warmup: WARMUP, pids } as const;
         const result = await bench.load.run({ ...job, ms: seconds * 1_000 });

@@ -6,10 +6,10 @@ import { bareTls } from '../peers/bare-tls.ts';
 import { envoy1 } from '../peers/envoy.ts';
 import { haproxy } from '../peers/haproxy.ts';
 import { ours } from '../peers/ours.ts';
-import type { Peer } from '../peers/peer.ts';
-import { memoryOf, processTree } from '../proc.ts';
+import type { Peer, RunningPeer } from '../peers/peer.ts';
+import { memoryOf } from '../proc.ts';
 import { ratios, summarize } from '../statistics.ts';
-import { installedOf } from './line-up.ts';
+import { installedOf, treeOf } from './line-up.ts';
 import { type Bench, type Report, type Scenario, targetOf } from './scenario.ts';
 
 const CONNECTIONS = 2_000;
@@ -67,7 +67,6 @@ async function run(bench: Bench): Promise<Report> {
 async function measure(bench: Bench, peer: Peer): Promise<number> {
   const running = await peer.start(bench.setup);
   try {
-    const pids = running.child === null ? [] : processTree(running.child.pid);
     const open = {
       kind: 'open',
       target: targetOf(bench, { port: running.port, tls: peer.tls }),
@@ -75,9 +74,9 @@ async function measure(bench: Bench, peer: Peer): Promise<number> {
     } as const;
     await bench.load.run({ ...open, count: WARM_CONNECTIONS });
     await bench.load.run({ kind: 'release' });
-    const before = await settledRssKib(pids);
+    const before = await settledRssKib(running);
     await bench.load.run({ ...open, count: CONNECTIONS });
-    const after = await settledRssKib(pids);
+    const after = await settledRssKib(running);
     const released = await bench.load.run({ kind: 'release' });
     if (released.refused > 0) throw new Error(`${released.refused} connections were closed while idle`);
     return (after - before) / CONNECTIONS;
@@ -87,12 +86,12 @@ async function measure(bench: Bench, peer: Peer): Promise<number> {
 }
 
 /** RSS once it has stayed within 0.5 % for a second; its last value after ten seconds. */
-async function settledRssKib(pids: readonly number[]): Promise<number> {
-  let last = memoryOf(pids).rssKib;
+async function settledRssKib(running: RunningPeer): Promise<number> {
+  let last = memoryOf(treeOf(running)).rssKib;
   let steady = 0;
   for (let i = 0; i < 40 && steady < 4; i++) {
     await sleep(250);
-    const now = memoryOf(pids).rssKib;
+    const now = memoryOf(treeOf(running)).rssKib;
     steady = Math.abs(now - last) <= last * 0.005 ? steady + 1 : 0;
     last = now;
   }

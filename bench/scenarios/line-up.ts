@@ -11,7 +11,8 @@ export interface Contestant {
   readonly peer: Peer;
   readonly running: RunningPeer;
   readonly target: Target;
-  readonly pids: readonly number[];
+  /** The process tree as it is now: helpers come and go. */
+  pids(): readonly number[];
   readonly tls: string;
 }
 
@@ -34,9 +35,8 @@ export async function lineUp(
       const running = await peer.start(bench.setup);
       const report = await check(peer, running, { pki: bench.setup.pki, path: ALLOWED_PATH, bodyBytes });
       if (report.fault === null) {
-        const pids = running.child === null ? [] : processTree(running.child.pid);
         const target = targetOf(bench, { port: running.port, tls: peer.tls });
-        contestants.push({ peer, running, target, pids, tls: report.tls });
+        contestants.push({ peer, running, target, pids: () => treeOf(running), tls: report.tls });
       } else {
         notes.push(`${peer.name}: not measured, it failed its check: ${report.fault}`);
         await running.child?.stop();
@@ -59,4 +59,9 @@ export function installedOf(bench: Bench, peers: readonly Peer[]): { installed: 
     return missing === null;
   });
   return { installed, notes };
+}
+
+/** The processes of a started peer; none for a peer that is no process of its own. */
+export function treeOf(running: RunningPeer): readonly number[] {
+  return running.child === null ? [] : processTree(running.child.pid);
 }

@@ -27,13 +27,14 @@ async function run(bench: Bench): Promise<Report> {
   const curveMb: number[] = [];
   const endMb: number[] = [];
   if (contestant !== undefined) {
-    const { pids, target } = contestant;
+    const { target } = contestant;
+    const pids = contestant.pids();
     bench.progress(`${REQUESTS} requests over ${bench.options.connections} connections`);
     const result = await bench.load.run({
       kind: 'closed-loop',
       target,
       connections: bench.options.connections,
-      warmup: 1,
+      warmup: { requests: 1, msMax: 5_000 },
       window: { requests: REQUESTS },
       pids,
       samples: SAMPLES,

@@ -1,6 +1,7 @@
 // The main scenario: CPU time of each proxy per request, in interleaved rounds, with ratios taken inside a
 // round.
 import { type Claim, round, upperBound } from '../claim.ts';
+import type { ClosedLoopJob } from '../load/protocol.ts';
 import { PROXIES } from '../peers/all.ts';
 import { envoy1 } from '../peers/envoy.ts';
 import { haproxy } from '../peers/haproxy.ts';
@@ -11,9 +12,12 @@ import type { Table } from '../table.ts';
 import { type Contestant, lineUp } from './line-up.ts';
 import type { Bench, Report, Scenario } from './scenario.ts';
 
-/** Requests before the first round (code is compiled, pools are full), and before each window. */
-const FIRST_WARMUP = 10_000;
-const WARMUP = 2_000;
+/**
+ * Before the first round: code is compiled, pools are full. Then before each window: connections are warm.
+ */
+const FIRST_WARMUP = { requests: 5_000, msMax: 1_500 };
+const FIRST_WARMUP_JUST_IN_TIME = { requests: 40_000, msMax: 4_000 };
+const WARMUP = { requests: 2_000, msMax: 500 };
 
 /** One peer in one round. */
 interface Sample {
@@ -44,7 +48,8 @@ async function run(bench: Bench): Promise<Report> {
   const series = contestants.map((contestant): Series => ({ contestant, samples: [] }));
   for (const { contestant } of series) {
     bench.progress(`warming up ${contestant.peer.name}`);
-    await measure(bench, contestant, FIRST_WARMUP).catch(() => null); // a real fault shows in its rounds
+    const warmup = contestant.peer.justInTime ? FIRST_WARMUP_JUST_IN_TIME : FIRST_WARMUP;
+    await measure(bench, contestant, warmup).catch(() => null); // a real fault shows in its rounds
   }
   const { rounds } = bench.options;
   for (let i = 1; i <= rounds; i++) {
@@ -63,9 +68,14 @@ async function run(bench: Bench): Promise<Report> {
   return { claims: claims(series), tables: [table(series)], notes, data: dataOf(series) };
 }
 
-async function measure(bench: Bench, contestant: Contestant, warmup: number): Promise<Sample> {
+async function measure(
+  bench: Bench,
+  contestant: Contestant,
+  warmup: ClosedLoopJob['warmup'],
+): Promise<Sample> {
   const { options, load } = bench;
-  const { pids, target } = contestant;
+  const { target } = contestant;
+  const pids = contestant.pids();
   const result = await load.run({
     kind: 'closed-loop',
     target,

@@ -10,6 +10,8 @@ import type { Bench, Report, Scenario } from './scenario.ts';
 const RULES = 100;
 const STARTS = 10;
 const START_MS_MAX = 15_000;
+/** An idle machine of this century starts an empty Node in less. */
+const EMPTY_MS_MAX = 80;
 const FORMS = [
   { name: 'emitted', entry: ENTRY.emitted, boundMs: 350 },
   { name: 'source', entry: ENTRY.source, boundMs: 600 },
@@ -24,11 +26,13 @@ export const start: Scenario = {
 async function run(bench: Bench): Promise<Report> {
   const missing = missingOurs();
   const series = FORMS.map((form) => ({ ...form, startsMs: [] as number[] }));
+  const emptyMs: number[] = [];
   if (missing === null) {
     const prepared = await prepareOurs(bench.setup, RULES);
     for (const { entry } of series) await startOnce(bench, prepared, entry); // files are in the page cache
     for (let i = 1; i <= STARTS; i++) {
       for (const { entry, startsMs } of series) startsMs.push(await startOnce(bench, prepared, entry));
+      emptyMs.push(await startEmpty(bench));
       const said = series.map(({ name, startsMs }) => `${name} ${round(startsMs.at(-1) ?? 0)} ms`);
       bench.progress(`start ${i}/${STARTS}: ${said.join(', ')}`);
     }
@@ -40,6 +44,7 @@ async function run(bench: Bench): Promise<Report> {
         bound: boundMs,
         values: startsMs,
         unit: ' ms',
+        floor: { name: 'an empty Node', values: [summarize(emptyMs).median], max: EMPTY_MS_MAX },
         ...(missing === null ? {} : { missing }),
       }),
     ),
@@ -47,14 +52,14 @@ async function run(bench: Bench): Promise<Report> {
       {
         title: `process start to ready, ${RULES} rules, not pinned`,
         columns: ['form', 'median ms', '[min-max]'],
-        rows: series.map(({ name, startsMs }) => {
+        rows: [...series, { name: 'empty node', startsMs: emptyMs }].map(({ name, startsMs }) => {
           const s = summarize(startsMs);
           return [name, round(s.median), `[${round(s.min)}-${round(s.max)}]`];
         }),
       },
     ],
     notes: missing === null ? [] : [missing],
-    data: Object.fromEntries(series.map(({ name, startsMs }) => [name, startsMs])),
+    data: { ...Object.fromEntries(series.map(({ name, startsMs }) => [name, startsMs])), emptyMs },
   };
 }
 
@@ -73,4 +78,11 @@ async function startOnce(bench: Bench, prepared: PreparedOurs, entry: string): P
   } finally {
     await child.stop();
   }
+}
+
+/** Start and end of a Node that does nothing: how fast this machine is right now. */
+async function startEmpty(bench: Bench): Promise<number> {
+  const startMs = performance.now();
+  await bench.setup.session.start({ name: 'node', command: process.execPath, args: ['-e', '0'] }).exited;
+  return performance.now() - startMs;
 }

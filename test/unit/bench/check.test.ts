@@ -48,6 +48,7 @@ const peer = (policies: number): Peer => ({
   name: 'test',
   tls: true,
   policies,
+  justInTime: false,
   missing: () => null,
   start: () => Promise.reject(new Error('not started here')),
 });

@@ -21,7 +21,7 @@ describe('LoadDriver', () => {
       kind: 'closed-loop',
       target,
       connections: 4,
-      warmup: 10,
+      warmup: { requests: 10, msMax: 1_000 },
       window: { requests: 2_000 },
       pids: [process.pid],
       samples: 10,
@@ -34,11 +34,12 @@ describe('LoadDriver', () => {
 
   it('closed loop by time', async () => {
     const window = { ms: 100 };
+    const warmup = { requests: 1, msMax: 1_000 };
     const job = {
       kind: 'closed-loop',
       target,
       connections: 2,
-      warmup: 1,
+      warmup,
       window,
       pids: [],
       samples: 0,

@@ -4,12 +4,12 @@ import { cpuTimeUs, fieldKib, memoryOf, parseCpuList, parseStat, processTree } f
 import { planCpus, Session } from '../../../bench/session.ts';
 
 const stat = (name: string): string =>
-  `42 (${name}) S 7 42 42 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 100 200 300`;
+  `42 (${name}) S 7 42 42 0 -1 4194560 100 0 0 0 250 50 30 20 20 0 1 0 100 200 300`;
 
 describe('parseStat', () => {
   it.each([{ name: 'node' }, { name: 'a b' }, { name: 'x) S 1 (y' }])(
     'reads a process named $name',
-    ({ name }) => expect(parseStat(stat(name))).toEqual({ parentPid: 7, ticks: 300 }),
+    ({ name }) => expect(parseStat(stat(name))).toEqual({ parentPid: 7, ticks: 350 }),
   );
 });
 

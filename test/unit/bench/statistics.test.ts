@@ -59,10 +59,25 @@ describe('upperBound', () => {
       verdict: 'does not hold',
       figure: '2.00-4.00 x, spread too wide for one figure',
     },
+    {
+      name: 'above, on a machine that is slow without it',
+      values: [2, 2.1],
+      floor: { name: 'nothing', values: [0.1, 1.2], max: 1 },
+      verdict: 'unclear',
+      figure: '2.00-2.10 x, but nothing alone took 1.20 x: the machine is busy',
+    },
+    {
+      name: 'above, on a machine that is fast without it',
+      values: [2, 2.1],
+      floor: { name: 'nothing', values: [0.1, 0.2], max: 1 },
+      verdict: 'does not hold',
+      figure: '2.05 x (2.00-2.10 x over 2)',
+    },
     { name: 'nothing', values: [], verdict: 'not measured', figure: 'no round was measured' },
   ];
-  it.each(rows)('$name', ({ values, verdict, figure }) => {
-    const claim = upperBound({ text: 'cost', bound: 1.45, values, unit: ' x' });
+  it.each(rows)('$name', ({ values, floor, verdict, figure }) => {
+    const options = { text: 'cost', bound: 1.45, values, unit: ' x' };
+    const claim = upperBound(floor === undefined ? options : { ...options, floor });
     expect({ verdict: claim.verdict, figure: claim.figure }).toEqual({ verdict, figure });
   });
 });
