@@ -1,5 +1,5 @@
-// How a connection finds its groups: by an exact principal, account, namespace, CIDR block or trust domain that the
-// group requires, else by asking every connection.
+// How a connection finds its groups: by an exact principal, account, namespace, CIDR block or trust domain
+// that the group requires, else by asking every connection.
 import type { IndexBuilder } from './index-build.ts';
 import {
   ACCOUNT,

@@ -97,7 +97,10 @@ export class ConditionEncoder {
     return this.#parts.join('');
   }
 
-  /** Condition names, header names and CIDR blocks (`CIDR_WORDS` each), by number; and a bit for each field used. */
+  /**
+   * Condition names, header names and CIDR blocks (`CIDR_WORDS` each), by number; and a bit for each field
+   * used.
+   */
   names(): string[] {
     return [...this.#names.keys()];
   }
@@ -143,7 +146,10 @@ export class ConditionEncoder {
     ];
   }
 
-  /** What widens access counts for trusted domains only; what restricts, for all. AUDIT marks as DENY would match. */
+  /**
+   * What widens access counts for trusted domains only; what restricts, for all. AUDIT marks as DENY would
+   * match.
+   */
   #flags(field: number, action: Action): number {
     if (field === HEADER) return action === 'ALLOW' ? 0 : FLAG_ANY_VALUE;
     if (field === NAMESPACE || field === ACCOUNT)

@@ -1,4 +1,5 @@
-// Splits operations with long lists of paths or hosts: matching one entry then costs a few comparisons, not thousands.
+// Splits operations with long lists of paths or hosts: matching one entry then costs a few comparisons, not
+// thousands.
 import { type Clause, type Condition, negativeName } from './model.ts';
 
 // Values of one field in one entry.

@@ -10,12 +10,12 @@ import {
   FORMAT,
   GROUP_ENTRIES,
   GROUP_ROOT,
-  SCAN_ENTRIES_MAX,
   SLOT_ALLOW,
   SLOT_AUDIT,
   SLOT_DENY,
   SLOT_DRY_ALLOW,
   SLOT_DRY_DENY,
+  UNINDEXED_ENTRIES_MAX,
 } from './table-layout.ts';
 import { contentOf, type SerializedTable, type TableMeta } from './table-serial.ts';
 
@@ -80,7 +80,7 @@ class Draft {
     const source: AnchorSource = { groups, blob };
     for (const { at, entries } of this.#groups.values()) {
       groups[at + GROUP_ENTRIES] = builder.keep(entries);
-      if (entries.length > SCAN_ENTRIES_MAX) {
+      if (entries.length > UNINDEXED_ENTRIES_MAX) {
         const root = builder.root();
         groups[at + GROUP_ROOT] = root;
         indexEntries(builder, root, entries, { code, blob });

@@ -15,9 +15,20 @@ import {
 export const RULES_MAX = DECISION_RULES_MAX;
 /** Kinds of match: deny, allow, audit, and the first two again with dry runs counted. */
 export const SLOTS = 5;
+/** How many rules each slot found travels as one number, this many bits a slot. */
+export const COUNT_BITS = 5;
 
-// Distinct decisions kept; the oldest of one slot makes room. A power of two.
-const KEPT = 1024;
+/** The number of rules in one slot. */
+export function countOf(counts: number, slot: number): number {
+  return (counts >>> (slot * COUNT_BITS)) & ((1 << COUNT_BITS) - 1);
+}
+
+// Distinct decisions kept, at most about 3 MB of them: two for each of these sets, a power of two.
+const SETS = 4096;
+// Decisions of one ALLOW rule, by the last bits of its index. A power of two.
+const SINGLES = 4096;
+const ONE_ALLOW = 1 << (SLOT_ALLOW * COUNT_BITS);
+const NONE: readonly never[] = Object.freeze([]);
 
 interface Kept {
   readonly key: Int32Array;
@@ -39,7 +50,9 @@ export interface DefaultOutcome {
 
 export class DecisionCache {
   readonly #source: DecisionSource;
-  readonly #kept: (Kept | undefined)[] = new Array<Kept | undefined>(KEPT).fill(undefined);
+  readonly #kept: (Kept | undefined)[] = new Array<Kept | undefined>(2 * SETS).fill(undefined);
+  readonly #singles = new Array<Decision | undefined>(SINGLES).fill(undefined);
+  readonly #singleRules = new Int32Array(SINGLES);
   readonly #default: DefaultOutcome;
   /** What a request gets that no rule matches. */
   readonly defaultDecision: Decision;
@@ -47,56 +60,74 @@ export class DecisionCache {
   constructor(source: DecisionSource, outcome: DefaultOutcome) {
     this.#source = source;
     this.#default = outcome;
-    this.defaultDecision = this.#make(new Int32Array(SLOTS * RULES_MAX), new Int32Array(SLOTS));
+    this.defaultDecision = this.#make(new Int32Array(SLOTS * RULES_MAX), 0);
   }
 
   /** The decision for the rules in `found` (`RULES_MAX` by slot), of which `counts` are there. */
-  of(found: Int32Array, counts: Int32Array): Decision {
-    let hash = 0;
-    let total = 0;
-    for (let slot = 0; slot < SLOTS; slot++) {
-      const n = counts[slot]!;
-      total += n;
-      hash = Math.imul(hash, 31) + n;
-      for (let i = slot * RULES_MAX, end = i + n; i < end; i++) hash = (Math.imul(hash, 31) + found[i]!) | 0;
+  of(found: Int32Array, counts: number): Decision {
+    if (counts === 0) return this.defaultDecision;
+    if (counts !== ONE_ALLOW) return this.#find(found, counts);
+    // PERF: most requests match one ALLOW rule and nothing else (bench/micro/decision.ts).
+    const rule = found[SLOT_ALLOW * RULES_MAX]!;
+    const at = rule & (SINGLES - 1);
+    const known = this.#singles[at];
+    if (known !== undefined && this.#singleRules[at] === rule) return known;
+    const decision = this.#find(found, counts);
+    this.#singles[at] = decision;
+    this.#singleRules[at] = rule;
+    return decision;
+  }
+
+  #find(found: Int32Array, counts: number): Decision {
+    let hash = counts;
+    for (let rest = counts, first = 0; rest !== 0; rest >>>= COUNT_BITS, first += RULES_MAX) {
+      const n = rest & ((1 << COUNT_BITS) - 1);
+      for (let i = 0; i < n; i++) hash = (Math.imul(hash, 31) + found[first + i]!) | 0;
     }
-    if (total === 0) return this.defaultDecision;
-    const at = (Math.imul(hash, 0x9e3779b1 | 0) >>> 16) & (KEPT - 1);
-    const kept = this.#kept[at];
-    if (kept !== undefined && isSame(kept.key, found, counts)) return kept.decision;
+    const at = ((Math.imul(hash, 0x9e3779b1 | 0) >>> 16) & (SETS - 1)) * 2;
+    const recent = this.#kept[at];
+    if (recent !== undefined && isSame(recent.key, found, counts)) return recent.decision;
+    const older = this.#kept[at + 1];
+    if (older !== undefined && isSame(older.key, found, counts)) return older.decision;
     const decision = this.#make(found, counts);
+    this.#kept[at + 1] = recent;
     this.#kept[at] = { key: keyOf(found, counts), decision };
     return decision;
   }
 
-  #make(found: Int32Array, counts: Int32Array): Decision {
-    const indexes = (slot: number): readonly number[] =>
-      Object.freeze(Array.from(found.subarray(slot * RULES_MAX, slot * RULES_MAX + counts[slot]!)));
-    const ids = (rules: readonly number[]): readonly string[] => Object.freeze(rules.map((r) => this.#id(r)));
-    const denies = indexes(SLOT_DENY);
-    const deciding = denies.length > 0 ? denies : indexes(SLOT_ALLOW);
-    const dryDenies = indexes(SLOT_DRY_DENY);
-    const dryDeciding = dryDenies.length > 0 ? dryDenies : indexes(SLOT_DRY_ALLOW);
-    const outcome = this.#outcome(denies.length, deciding.length);
-    const dryOutcome = this.#outcome(dryDenies.length, dryDeciding.length);
+  #make(found: Int32Array, counts: number): Decision {
+    const denies = this.#rules(SLOT_DENY, found, counts);
+    const deciding = denies.length > 0 ? denies : this.#rules(SLOT_ALLOW, found, counts);
     return Object.freeze({
-      ...outcome,
-      rules: ids(deciding),
+      ...this.#outcome(denies.length, deciding.length),
+      rules: this.#ids(deciding),
       ruleIndexes: deciding,
-      audit: ids(indexes(SLOT_AUDIT)),
-      dryRun: this.#source.hasDryRun ? Object.freeze({ ...dryOutcome, rules: ids(dryDeciding) }) : null,
+      audit: this.#ids(this.#rules(SLOT_AUDIT, found, counts)),
+      dryRun: this.#source.hasDryRun ? this.#makeDryRun(found, counts) : null,
       denyStatus: denies.length > 0 && this.#source.rules[denies[0]! * RULE_WORDS + 2] === 404 ? 404 : 403,
     });
+  }
+
+  #makeDryRun(found: Int32Array, counts: number): Decision['dryRun'] {
+    const denies = this.#rules(SLOT_DRY_DENY, found, counts);
+    const deciding = denies.length > 0 ? denies : this.#rules(SLOT_DRY_ALLOW, found, counts);
+    return Object.freeze({ ...this.#outcome(denies.length, deciding.length), rules: this.#ids(deciding) });
+  }
+
+  #rules(slot: number, found: Int32Array, counts: number): readonly number[] {
+    const n = countOf(counts, slot);
+    if (n === 0) return NONE;
+    return Object.freeze(Array.from({ length: n }, (_, i) => found[slot * RULES_MAX + i]!));
+  }
+
+  #ids(rules: readonly number[]): readonly string[] {
+    return rules.length === 0 ? NONE : Object.freeze(rules.map((rule) => ruleId(this.#source, rule)));
   }
 
   #outcome(denies: number, deciding: number): DefaultOutcome {
     if (denies > 0) return { verdict: 'deny', reason: 'deny-rule' };
     if (deciding > 0) return { verdict: 'allow', reason: 'allow-rule' };
     return this.#default;
-  }
-
-  #id(rule: number): string {
-    return ruleId(this.#source, rule);
   }
 }
 
@@ -107,18 +138,18 @@ export function ruleId({ rules, blob }: { rules: Int32Array; blob: string }, rul
 }
 
 /** The counts, then the rules of each slot. */
-function keyOf(found: Int32Array, counts: Int32Array): Int32Array {
-  const rules = Array.from(counts).flatMap((n, slot) =>
-    Array.from(found.subarray(slot * RULES_MAX, slot * RULES_MAX + n)),
+function keyOf(found: Int32Array, counts: number): Int32Array {
+  const rules = Array.from({ length: SLOTS }, (_, slot) =>
+    Array.from(found.subarray(slot * RULES_MAX, slot * RULES_MAX + countOf(counts, slot))),
   );
-  return Int32Array.from([...counts, ...rules]);
+  return Int32Array.from([counts, ...rules.flat()]);
 }
 
-function isSame(key: Int32Array, found: Int32Array, counts: Int32Array): boolean {
-  for (let slot = 0, k = SLOTS; slot < SLOTS; slot++) {
-    const n = counts[slot]!;
-    if (key[slot] !== n) return false;
-    for (let i = slot * RULES_MAX, end = i + n; i < end; i++) if (key[k++] !== found[i]) return false;
+function isSame(key: Int32Array, found: Int32Array, counts: number): boolean {
+  if (key[0] !== counts) return false;
+  for (let rest = counts, first = 0, k = 1; rest !== 0; rest >>>= COUNT_BITS, first += RULES_MAX) {
+    const n = rest & ((1 << COUNT_BITS) - 1);
+    for (let i = 0; i < n; i++) if (key[k++] !== found[first + i]) return false;
   }
   return true;
 }

@@ -15,8 +15,8 @@ const SPACE = 0x20;
 const TAB = 0x09;
 
 /**
- * True when one of the values of the condition at `c` matches (when it has values), and none of its not-values.
- * Values without a port see only the first `nameEnd` characters of `text`.
+ * True when one of the values of the condition at `c` matches (when it has values), and none of its
+ * not-values. Values without a port see only the first `nameEnd` characters of `text`.
  */
 export function valuesMatch(
   code: Int32Array,
@@ -28,7 +28,10 @@ export function valuesMatch(
   return spanHolds(code, c, blob, text, 0, text.length, nameEnd);
 }
 
-/** The condition on a header: ALLOW needs it for every value, DENY and AUDIT for any value or comma-separated member. */
+/**
+ * The condition on a header: ALLOW needs it for every value, DENY and AUDIT for any value or comma-separated
+ * member.
+ */
 export function headerHolds(
   code: Int32Array,
   c: number,
@@ -46,8 +49,9 @@ export function headerHolds(
   return !any;
 }
 
-// RFC 9110 section 5.6.1: members of a list are separated by commas and optional whitespace. Values of one header may
-// have been joined with a comma on the way (CVE-2026-26308), so that a member counts as a value. Empty members too.
+// RFC 9110 section 5.6.1: members of a list are separated by commas and optional whitespace. Values of one
+// header may have been joined with a comma on the way (CVE-2026-26308), so that a member counts as a value.
+// Empty members too.
 function memberHolds(code: Int32Array, c: number, blob: string, value: string): boolean {
   if (value.indexOf(',') < 0) return false;
   for (let from = 0; from <= value.length; ) {
@@ -83,7 +87,9 @@ function spanHolds(
   return nots === 0 || !anyMatches(code, values + n * VALUE_WORDS, nots, blob, text, start, end, nameEnd);
 }
 
-/** True when one of the `n` values at `first` matches `text[start, end)`, or up to `nameEnd` without a port. */
+/**
+ * True when one of the `n` values at `first` matches `text[start, end)`, or up to `nameEnd` without a port.
+ */
 export function anyMatches(
   code: Int32Array,
   first: number,

@@ -1,5 +1,6 @@
-// One request against the compiled rules: proposes entries from an index, verifies each, collects the rules that match.
-import { type DecisionCache, RULES_MAX, SLOTS } from './evaluate-decision.ts';
+// One request against the compiled rules: proposes entries from an index, verifies each, collects the rules
+// that match.
+import { COUNT_BITS, countOf, type DecisionCache, RULES_MAX, SLOTS } from './evaluate-decision.ts';
 import { headerHolds, valuesMatch } from './evaluate-request.ts';
 import type { IndexArrays } from './index-build.ts';
 import type { Decision, HttpFacts } from './request.ts';
@@ -14,6 +15,7 @@ import {
   FIELD_MASK,
   HAS_EXACT,
   HAS_LITERAL,
+  HAS_TRIE,
   HASH_PRIME,
   HASH_SEED,
   HEADER,
@@ -28,6 +30,7 @@ import {
   NODE_FLAGS,
   NODE_PARTIALS,
   NODE_REST,
+  NODE_SKIP,
   NODE_STAR,
   NODE_WORDS,
   PARTIAL,
@@ -40,10 +43,14 @@ import {
   SLOT_DRY_ALLOW,
   SLOT_DRY_DENY,
   SLOT_WORDS,
+  TRIE_DEPTH_MAX,
 } from './table-layout.ts';
 
 const SLASH = 0x2f;
 const ROOT_KINDS = 0x3e;
+const ROOT_KINDS_MAX = 6;
+// A node at depth n looks at segment n; the deepest have no children.
+const SEGMENTS_MAX = TRIE_DEPTH_MAX + 1;
 
 /** The arrays a run reads. */
 export interface RunSource {
@@ -63,18 +70,23 @@ export class Run {
   readonly #hasDryRun: boolean;
   /** Rule indexes by slot, `RULES_MAX` each, ascending. */
   readonly #found = new Int32Array(SLOTS * RULES_MAX);
-  readonly #counts = new Int32Array(SLOTS);
+  #counts = 0;
   #http: HttpFacts | null = null;
   #method = '';
   #path = '';
   #host = '';
+  // Of the last request with another method or host: a connection's requests mostly share both.
+  #methodHash = HASH_SEED;
   #hostEnd = 0;
-  #hashed = false;
-  #methodHash = 0;
-  #hostHash = 0;
-  #hostNameHash = 0;
+  #hostHash = HASH_SEED;
+  #hostNameHash = HASH_SEED;
+  #hasPathHash = false;
   #pathHash = 0;
-  #pathHashed = false;
+  /** By segment: its hash and where it ends, for as many as a trie is deep. */
+  readonly #segmentHashes = new Int32Array(SEGMENTS_MAX);
+  readonly #segmentEnds = new Int32Array(SEGMENTS_MAX);
+  /** The number of segments, more than `SEGMENTS_MAX` not counted. */
+  #segments = 0;
 
   constructor(source: RunSource, hasDryRun: boolean) {
     this.#code = source.code;
@@ -85,14 +97,21 @@ export class Run {
 
   begin(http: HttpFacts | null): void {
     this.#http = http;
-    this.#hashed = false;
-    this.#pathHashed = false;
-    this.#counts.fill(0);
+    this.#hasPathHash = false;
+    this.#counts = 0;
     if (http === null) return;
-    this.#method = http.method;
+    const { method, host } = http;
     this.#path = http.path;
-    this.#host = http.host;
-    this.#hostEnd = hostNameEnd(http.host);
+    if (method !== this.#method) {
+      this.#method = method;
+      this.#methodHash = hashText(method, 0, method.length, HASH_SEED);
+    }
+    if (host !== this.#host) {
+      this.#host = host;
+      this.#hostEnd = hostNameEnd(host);
+      this.#hostNameHash = hashText(host, 0, this.#hostEnd, HASH_SEED);
+      this.#hostHash = hashText(host, this.#hostEnd, host.length, this.#hostNameHash);
+    }
   }
 
   /** The decision for what was found. */
@@ -122,13 +141,13 @@ export class Run {
 
   /** Tests every entry below a root that the index proposes for this request. */
   root(index: IndexArrays, node: number): void {
+    if (!this.#hasPathHash) this.#hashPath();
     this.#below(index, node);
-    let kinds = index.nodes[node * NODE_WORDS + NODE_FLAGS]! & ROOT_KINDS;
-    if (kinds !== 0 && !this.#hashed) this.#hash();
+    const kinds = index.nodes[node * NODE_WORDS + NODE_FLAGS]! & ROOT_KINDS;
+    if (kinds === 0) return;
     const mask = index.hash.length / SLOT_WORDS - 1;
-    while (kinds !== 0) {
-      const kind = 31 - Math.clz32(kinds);
-      kinds ^= 1 << kind;
+    for (let kind = 1; kind < ROOT_KINDS_MAX; kind++) {
+      if ((kinds & (1 << kind)) === 0) continue;
       const host = kind % 3;
       const hash = hashPair(
         kind < 3 ? 0 : this.#methodHash,
@@ -164,63 +183,97 @@ export class Run {
     }
   }
 
-  #hash(): void {
-    this.#hashed = true;
-    this.#methodHash = hashText(this.#method, 0, this.#method.length);
-    this.#hostNameHash = hashText(this.#host, 0, this.#hostEnd);
-    this.#hostHash = hashText(this.#host, 0, this.#host.length);
+  /** `hashPath`, keeping the hash and the end of each segment after the first slash. */
+  #hashPath(): void {
+    this.#hasPathHash = true;
+    const path = this.#path;
+    const end = path.length;
+    let whole = HASH_SEED;
+    let h = HASH_SEED;
+    let segment = -1; // what is before the first slash
+    for (let at = 0; at < end; at++) {
+      const c = path.charCodeAt(at);
+      if (c === SLASH) {
+        whole = Math.imul(whole ^ h, HASH_PRIME);
+        this.#endSegment(segment++, h, at);
+        h = HASH_SEED;
+      } else {
+        h = Math.imul(h ^ c, HASH_PRIME);
+      }
+    }
+    this.#endSegment(segment, h, end);
+    this.#segments = segment < SEGMENTS_MAX ? segment + 1 : SEGMENTS_MAX;
+    this.#pathHash = Math.imul(whole ^ h, HASH_PRIME);
+  }
+
+  #endSegment(segment: number, hash: number, end: number): void {
+    if (segment < 0 || segment >= SEGMENTS_MAX) return;
+    this.#segmentHashes[segment] = hash;
+    this.#segmentEnds[segment] = end;
   }
 
   #below(index: IndexArrays, node: number): void {
     const { hash, nodes, lists } = index;
     const at = node * NODE_WORDS;
-    if ((nodes[at + NODE_FLAGS]! & HAS_EXACT) !== 0) {
-      if (!this.#pathHashed) {
-        this.#pathHash = hashText(this.#path, 0, this.#path.length);
-        this.#pathHashed = true;
-      }
+    const flags = nodes[at + NODE_FLAGS]!;
+    if ((flags & HAS_EXACT) !== 0) {
       const mask = hash.length / SLOT_WORDS - 1;
       this.list(probe(hash, mask, node * KINDS + PATH_EXACT, this.#pathHash), lists);
     }
-    if (this.#path.charCodeAt(0) === SLASH) this.#walk(index, node, 1);
-    else this.list(nodes[at + NODE_REST]!, lists);
+    this.list(nodes[at + NODE_REST]!, lists);
+    // Without a leading slash there are no segments after one.
+    if ((flags & HAS_TRIE) !== 0 && this.#path.charCodeAt(0) === SLASH) this.#walk(index, node, 0);
   }
 
-  /** Follows the path's segments from `start` through the trie below `node`. */
-  #walk({ hash, nodes, lists }: IndexArrays, top: number, start: number): void {
-    const path = this.#path;
+  /** Follows the path's segments from number `from` through the trie below `top`, which is as deep. */
+  #walk(index: IndexArrays, top: number, from: number): void {
+    const { hash, nodes, lists } = index;
     const mask = hash.length / SLOT_WORDS - 1;
-    for (let node = top, at = start; ; ) {
-      const words = node * NODE_WORDS;
-      this.list(nodes[words + NODE_REST]!, lists);
-      const partials = nodes[words + NODE_PARTIALS]!;
+    for (let node = top, segment = from; ; segment++) {
+      let words = node * NODE_WORDS;
+      const skip = nodes[words + NODE_SKIP]!;
+      if (skip !== 0) {
+        segment += skip;
+        if (segment >= this.#segments) return;
+        node = nodes[words + NODE_STAR]!;
+        words = node * NODE_WORDS;
+        this.list(nodes[words + NODE_REST]!, lists);
+      }
+      const flags = nodes[words + NODE_FLAGS]!;
+      if ((flags & HAS_TRIE) === 0) return;
+      const start = segment === 0 ? 1 : this.#segmentEnds[segment - 1]! + 1;
+      const end = this.#segmentEnds[segment]!;
+      const last = end === this.#path.length;
+      if (nodes[words + NODE_PARTIALS] !== 0) this.#partials(index, node, start, end);
       const star = nodes[words + NODE_STAR]!;
-      const hasLiteral = (nodes[words + NODE_FLAGS]! & HAS_LITERAL) !== 0;
-      if (!hasLiteral && star === 0 && partials === 0) return;
-      let h = HASH_SEED;
-      let end = at;
-      for (; end < path.length; end++) {
-        const c = path.charCodeAt(end);
-        if (c === SLASH) break;
-        h = Math.imul(h ^ c, HASH_PRIME);
-        const length = end - at; // of what was hashed, minus one
-        if (length < PARTIAL_LENGTH_MAX && (partials & (1 << length)) !== 0) {
-          this.list(probe(hash, mask, node * KINDS + PARTIAL, h), lists);
-        }
-      }
-      const last = end === path.length;
-      if (star !== 0 && end > at) {
-        if (last) this.list(nodes[star * NODE_WORDS + NODE_END]!, lists);
-        else this.#walk({ hash, nodes, lists }, star, end + 1);
-      }
-      if (!hasLiteral) return;
-      node = probe(hash, mask, node * KINDS + LITERAL, h);
+      if (star !== 0 && end > start) this.#enter(index, star, segment, last);
+      if ((flags & HAS_LITERAL) === 0) return;
+      node = probe(hash, mask, node * KINDS + LITERAL, this.#segmentHashes[segment]!);
       if (node === 0) return;
       if (last) {
         this.list(nodes[node * NODE_WORDS + NODE_END]!, lists);
         return;
       }
-      at = end + 1;
+      this.list(nodes[node * NODE_WORDS + NODE_REST]!, lists);
+    }
+  }
+
+  /** Enters the `{*}` child that takes `segment`. */
+  #enter(index: IndexArrays, star: number, segment: number, last: boolean): void {
+    const { nodes, lists } = index;
+    const words = star * NODE_WORDS;
+    this.list(nodes[words + (last ? NODE_END : NODE_REST)]!, lists);
+    if (!last && (nodes[words + NODE_FLAGS]! & HAS_TRIE) !== 0) this.#walk(index, star, segment + 1);
+  }
+
+  /** Tests the prefixes that end within the segment `path[start, end)`. */
+  #partials({ hash, nodes, lists }: IndexArrays, node: number, start: number, end: number): void {
+    const partials = nodes[node * NODE_WORDS + NODE_PARTIALS]!;
+    const mask = hash.length / SLOT_WORDS - 1;
+    let h = HASH_SEED;
+    for (let n = 0, most = Math.min(end - start, PARTIAL_LENGTH_MAX); n < most; n++) {
+      h = Math.imul(h ^ this.#path.charCodeAt(start + n), HASH_PRIME);
+      if ((partials & (1 << n)) !== 0) this.list(probe(hash, mask, node * KINDS + PARTIAL, h), lists);
     }
   }
 
@@ -245,7 +298,7 @@ export class Run {
 
   /** True when finding `rule` would change nothing: its slot is full of earlier rules, or holds it. */
   #isCollected(slot: number, rule: number): boolean {
-    const n = this.#counts[slot]!;
+    const n = countOf(this.#counts, slot);
     if (n === 0) return false;
     const last = this.#found[slot * RULES_MAX + n - 1]!;
     return rule === last || (n === RULES_MAX && rule > last);
@@ -255,13 +308,13 @@ export class Run {
   #collect(slot: number, rule: number): void {
     const found = this.#found;
     const first = slot * RULES_MAX;
-    const n = this.#counts[slot]!;
+    const n = countOf(this.#counts, slot);
     let at = first + n;
     while (at > first && found[at - 1]! > rule) at--;
     if (at > first && found[at - 1] === rule) return;
     if (at === first + RULES_MAX) return;
     for (let i = first + Math.min(n, RULES_MAX - 1); i > at; i--) found[i] = found[i - 1]!;
     found[at] = rule;
-    if (n < RULES_MAX) this.#counts[slot] = n + 1;
+    if (n < RULES_MAX) this.#counts += 1 << (slot * COUNT_BITS);
   }
 }

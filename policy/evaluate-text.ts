@@ -4,6 +4,7 @@ import { EXACT, KIND_MASK, PREFIX, PRESENCE, SUFFIX, TEMPLATE } from './table-la
 const SLASH = 0x2f;
 const OPEN_BRACE = 0x7b;
 const STAR = 0x2a;
+const BUILT_IN_MIN = 6;
 
 /** True when the value (`kind`, `length` characters of `blob` at `offset`) matches `text[start, end)`. */
 export function valueMatches(
@@ -18,7 +19,11 @@ export function valueMatches(
   const n = end - start;
   switch (kind & KIND_MASK) {
     case EXACT:
-      return n === length && sameText(blob, offset, text, start, length);
+      if (n !== length) return false;
+      // PERF: the built-in is three times as fast as the loop, but for a few characters slower to begin with
+      // (bench/micro/decision.ts).
+      if (n > BUILT_IN_MIN && n === text.length) return blob.startsWith(text, offset);
+      return sameText(blob, offset, text, start, length);
     case PREFIX:
       return n >= length && sameText(blob, offset, text, start, length);
     case SUFFIX:
@@ -40,7 +45,8 @@ export function sameText(blob: string, offset: number, text: string, start: numb
   return true;
 }
 
-// `{*}` takes one non-empty segment. `{**}` is the last operator and takes anything: what follows it is a suffix.
+// `{*}` takes one non-empty segment. `{**}` is the last operator and takes anything: what follows it is a
+// suffix.
 function templateMatches(
   blob: string,
   offset: number,

@@ -1,5 +1,5 @@
-// The decision: what a connection left of the table, asked about one request. Pure and synchronous; allocates nothing
-// once a set of matching rules has been seen.
+// The decision: what a connection left of the table, asked about one request. Pure and synchronous;
+// allocates nothing once a set of matching rules has been seen.
 import type { Decision, RequestFacts } from './request.ts';
 import type { Residual } from './residual.ts';
 import { itemsOf } from './residual-peer.ts';

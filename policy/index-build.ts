@@ -1,11 +1,15 @@
-// Builds the hash, node and list arrays of an index; the compiler uses it for a table, a residual for its own small one.
+// Builds the hash, node and list arrays of an index; the compiler uses it for a table, a residual for its
+// own small one.
 import {
   HAS_LITERAL,
+  HAS_TRIE,
   KINDS,
   LITERAL,
   NODE_END,
   NODE_FLAGS,
+  NODE_PARTIALS,
   NODE_REST,
+  NODE_SKIP,
   NODE_STAR,
   NODE_WORDS,
   PATH_EXACT,
@@ -29,6 +33,8 @@ export class IndexBuilder {
   #used = 0;
   readonly #nodes: number[] = new Array<number>(NODE_WORDS).fill(0);
   readonly #lists: number[][] = [[]];
+  /** By node: its only literal child, -1 when there are more. */
+  readonly #onlyLiteral = new Map<number, number>();
 
   /** A new root node. */
   root(): number {
@@ -44,8 +50,10 @@ export class IndexBuilder {
     if (known !== 0) return known;
     const made = this.root();
     this.#hash[at + 2] = made;
-    if (kind === LITERAL) this.flag(node, NODE_FLAGS, HAS_LITERAL);
-    else if (kind < PATH_EXACT) this.flag(node, NODE_FLAGS, 1 << kind);
+    if (kind === LITERAL) {
+      this.flag(node, NODE_FLAGS, HAS_LITERAL);
+      this.#onlyLiteral.set(node, this.#onlyLiteral.has(node) ? -1 : made);
+    } else if (kind < PATH_EXACT) this.flag(node, NODE_FLAGS, 1 << kind);
     return made;
   }
 
@@ -99,11 +107,45 @@ export class IndexBuilder {
     for (let at = 0; at < nodes.length; at += NODE_WORDS) {
       nodes[at + NODE_REST] = ref(nodes[at + NODE_REST]!);
       nodes[at + NODE_END] = ref(nodes[at + NODE_END]!);
+      const leads = nodes[at + NODE_PARTIALS] !== 0 || nodes[at + NODE_STAR] !== 0;
+      if (leads || (nodes[at + NODE_FLAGS]! & HAS_LITERAL) !== 0) nodes[at + NODE_FLAGS]! |= HAS_TRIE;
     }
+    this.#shorten(nodes);
     // A node number is never negative, so that the values of node slots pass unchanged.
     const hash = this.#hash;
     for (let at = 2; at < hash.length; at += SLOT_WORDS) hash[at] = ref(hash[at]!);
     return { arrays: { hash, nodes, lists }, ref };
+  }
+
+  /**
+   * Lets a node that has one literal child and nothing else lead past it, and past others like it. The
+   * segments in between are not looked at: every entry further down is verified against the whole path
+   * anyway.
+   */
+  #shorten(nodes: Int32Array): void {
+    for (const start of this.#onlyLiteral.keys()) {
+      let node = start;
+      let skip = 0;
+      for (let child = this.#passage(nodes, node); child > 0; child = this.#passage(nodes, node)) {
+        // The first node's own list is read before its children are; those of the nodes passed over must be
+        // empty.
+        if (skip > 0 && nodes[node * NODE_WORDS + NODE_REST] !== 0) break;
+        if (nodes[child * NODE_WORDS + NODE_END] !== 0) break;
+        node = child;
+        skip++;
+      }
+      if (skip === 0) continue;
+      nodes[start * NODE_WORDS + NODE_STAR] = node;
+      nodes[start * NODE_WORDS + NODE_SKIP] = skip;
+    }
+  }
+
+  /** The only way on from a node, or 0. */
+  #passage(nodes: Int32Array, node: number): number {
+    const at = node * NODE_WORDS;
+    if (nodes[at + NODE_PARTIALS] !== 0) return 0;
+    if (nodes[at + NODE_SKIP] === 0 && nodes[at + NODE_STAR] !== 0) return 0;
+    return Math.max(0, this.#onlyLiteral.get(node) ?? 0);
   }
 
   #joined(ref: number, item: number): number {

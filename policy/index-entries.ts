@@ -1,5 +1,5 @@
-// Puts entries into an index: by exact method and host, and below those by path. What a form cannot be indexed by is
-// left out of its key; the entry is then proposed more often, and verified as always.
+// Puts entries into an index: by exact method and host, and below those by path. What a form cannot be
+// indexed by is left out of its key; the entry is then proposed more often, and verified as always.
 import type { IndexBuilder } from './index-build.ts';
 import {
   CONDITION_FIELD,
@@ -13,6 +13,7 @@ import {
   HAS_EXACT,
   HOST,
   hashPair,
+  hashPath,
   hashText,
   KIND_MASK,
   LITERAL,
@@ -27,14 +28,13 @@ import {
   PATH_EXACT,
   PREFIX,
   TEMPLATE,
+  TRIE_DEPTH_MAX,
   VALUE_WORDS,
   WITH_PORT,
 } from './table-layout.ts';
 
 // More keys than this for one entry: it is indexed by fewer dimensions.
 const ENTRY_KEYS_MAX = 64;
-// Templates deeper than this are indexed by their first segments.
-const TRIE_DEPTH_MAX = 16;
 const SLASH = 0x2f;
 const OPEN_BRACE = 0x7b;
 
@@ -116,7 +116,7 @@ function indexPath(
   const kind = code[value]! & KIND_MASK;
   const end = code[value + 1]! + code[value + 2]!;
   if (kind === EXACT) {
-    builder.add(top, PATH_EXACT, hashOf(source, value), entry);
+    builder.add(top, PATH_EXACT, hashPath(blob, code[value + 1]!, end), entry);
     builder.flag(top, NODE_FLAGS, HAS_EXACT);
     return;
   }

@@ -33,7 +33,10 @@ interface Score {
 
 const NOTHING: Score = { held: 0, failed: [] };
 
-/** At most 3 ALLOW rules, those with most conditions satisfied first. Looks at 2,000 rules, those of the caller first. */
+/**
+ * At most 3 ALLOW rules, those with most conditions satisfied first. Looks at 2,000 rules, those of the
+ * caller first.
+ */
 export function nearest(
   table: Table,
   connection: ConnectionFacts,

@@ -1,4 +1,5 @@
-// Residuals by what distinguishes connections, bounded in number and in memory; the least recently used goes first.
+// Residuals by what distinguishes connections, bounded in number and in memory; the least recently used goes
+// first.
 import type { Residual } from './residual.ts';
 
 const RESIDUALS_MAX = 4096;

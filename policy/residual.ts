@@ -1,5 +1,5 @@
-// What is left of a table once the connection is known: the groups whose source it satisfies. Made once for all
-// connections that conditions cannot tell apart, kept by the table.
+// What is left of a table once the connection is known: the groups whose source it satisfies. Made once for
+// all connections that conditions cannot tell apart, kept by the table.
 import { type IndexArrays, IndexBuilder } from './index-build.ts';
 import { indexEntries } from './index-entries.ts';
 import type { ConnectionFacts, Decision } from './request.ts';
@@ -31,8 +31,9 @@ import {
   SOURCE_IP,
 } from './table-layout.ts';
 
-// Entries verified one by one, and roots asked, for each request; what is beyond goes into an index of the residual.
-const SCAN_MAX = 8;
+// Entries verified one by one, and roots asked, for each request; what is beyond goes into an index of the
+// residual.
+const SCAN_MAX = 4;
 const ROOTS_MAX = 8;
 // Remote addresses remembered by one residual of a listener that learns them from X-Forwarded-For.
 const REMOTES_MAX = 1024;
@@ -51,13 +52,18 @@ export interface Residual {
   readonly groups: readonly number[];
   /** Unix milliseconds from which a rule here may have expired and the residual must be asked for anew. */
   readonly validUntilMs: number;
-  /** Gives the residual for a request's remote IP when conditions test it and the connection does not know it. */
+  /**
+   * Gives the residual for a request's remote IP when conditions test it and the connection does not know it.
+   */
   readonly byRemote: ((remoteIp: string | null) => Residual) | null;
   /** The verdict without HTTP, once asked. */
   tcpDecision: Decision | null;
 }
 
-/** The residual of a connection at `nowMs` (Unix milliseconds). Cheap when one of its class has been asked for before. */
+/**
+ * The residual of a connection at `nowMs` (Unix milliseconds). Cheap when one of its class has been asked
+ * for before.
+ */
 export function residualFor(table: Table, facts: ConnectionFacts, nowMs: number): Residual {
   let epoch = 0;
   while (epoch < table.expiries.length && table.expiries[epoch]! <= nowMs) epoch++;
@@ -165,7 +171,10 @@ function groupHolds(table: Table, at: number, epoch: number, peer: Peer): boolea
   return false;
 }
 
-/** Decides where the entries of the matching groups are looked for: scanned, in the table's index, or in an own one. */
+/**
+ * Decides where the entries of the matching groups are looked for: scanned, in the table's index, or in an
+ * own one.
+ */
 function placed(
   table: Table,
   matching: readonly number[],

@@ -1,9 +1,11 @@
-// The compiled rule table as numbers: what every word of its flat arrays means. compile writes it, evaluate reads it.
+// The compiled rule table as numbers: what every word of its flat arrays means. compile writes it, evaluate
+// reads it.
 
 /**
- * A table serves one workload. Terms: a *rule* is a rule of a policy; an *entry* is one operation of one rule (a rule
- * without `to` has one entry, an operation with many paths several); a *group* is all entries with the same source:
- * equal `from`, equal conditions on what a connection fixes (`ports` too), equal expiry.
+ * A table serves one workload. Terms: a *rule* is a rule of a policy; an *entry* is one operation of one
+ * rule (a rule without `to` has one entry, an operation with many paths several); a *group* is all entries
+ * with the same source: equal `from`, equal conditions on what a connection fixes (`ports` too), equal
+ * expiry.
  *
  * ```
  *  connection                                     request
@@ -27,7 +29,7 @@
  * both    condition  field + flags | name | header name | words | values n | notValues n | (n + n) x value
  *         value      kind + CIDR id << 8 | offset in blob | length
  * hash    slot       node * 16 + kind, 0 = empty | hash32 | value: a node, or a ref
- * nodes   node       flags | partial lengths (bit n-1) | ref: any rest | ref: path ends here | `{*}` child
+ * nodes   node       flags | partial lengths (bit n-1) | ref: any rest | ref: ends here | `{*}` child | skip
  * lists   list       n | n x entry (or group, or CIDR id)
  * rules   rule       id offset | id length | denyStatus
  * cidrs   block      prefix length, + 256 for IPv6 | 4 words, big-endian
@@ -35,26 +37,31 @@
  *
  * A *ref* is 0 for nothing, a positive single item, or minus the offset of a list.
  *
- * Worked example. `ns[shop]-policy[web]-rule[0]` allows `from shop/web`, `to GET /items/{*}`:
+ * Worked example. `ns[shop]-policy[web]-rule[0]` allows `td/ns/shop/sa/web` (`td` is the local trust domain)
+ * to `GET /items/{*}`:
  *
  * ```
  * blob    "ns[shop]-policy[web]-rule[0]" "td/ns/shop/sa/web" "GET" "/items/{*}"
- * groups  @1: -1 | 1 | 0 | 0 | 1 |   1 | PRINCIPAL 0 -1 9 1 0   EXACT 28 17
+ * groups  @1: -1 | 1 | 0 | 0 | 1 |   1 | PRINCIPAL 0 -1 9 1 0   ALIAS 28 17
  * code    @1:  0 | 1 | ALLOW | 2 |   METHOD 1 -1 9 1 0   EXACT 45 3   PATH 2 -1 9 1 0   TEMPLATE 48 10
- * hash    (0, PRINCIPAL_ANCHOR, hash32 "td/ns/shop/sa/web") -> group 1
+ * hash    (0, ALIAS_ANCHOR, hash32 "/ns/shop/sa/web") -> group 1
  * ```
  *
- * The group has one entry, so it needs no nodes: its entry is verified directly. With more than `SCAN_ENTRIES_MAX` it
- * would get a root node R, and (R, METHOD_HOST 3, hash32 "GET") -> N, (N, LITERAL, hash32 "items") -> M, and M's
- * `{*}` child would carry the entry under "path ends here".
+ * The group has one entry, so it needs no nodes: its entry is verified directly. With more than
+ * `UNINDEXED_ENTRIES_MAX` it would get a root node R, and (R, kind 3: method exact, host any, hash32 "GET") -> N,
+ * (N, LITERAL, hash32 "items") -> M, and M's `{*}` child would carry the entry under "path ends here".
  *
- * INVARIANT: the index only proposes. Every candidate is verified against all of its conditions, so a colliding hash
- * costs time and never changes a verdict; what must hold is that no matching entry is left out.
+ * INVARIANT: the index only proposes. Every candidate is verified against all of its conditions, so a
+ * colliding hash costs time and never changes a verdict; what must hold is that no matching entry is left
+ * out.
  */
 export const FORMAT = 1;
 
-/** Groups with at most this many entries are verified one by one, which is cheaper than hashing the request. */
-export const SCAN_ENTRIES_MAX = 4;
+/**
+ * Groups with more entries than this are indexed in the table. Those of a connection that are smaller share
+ * a small index of its residual: fewer bytes to touch than a place of their own in the table's large one.
+ */
+export const UNINDEXED_ENTRIES_MAX = 64;
 
 // entry
 export const ENTRY_RULE = 0;
@@ -120,7 +127,10 @@ export const SUFFIX = 2;
 export const PRESENCE = 3;
 export const TEMPLATE = 4;
 export const CIDR = 5;
-/** A five-segment principal of the local trust domain or an alias of it: only what follows the domain is compared. */
+/**
+ * A five-segment principal of the local trust domain or an alias of it: only what follows the domain is
+ * compared.
+ */
 export const ALIAS = 6;
 /** A host value with a port: compared with the port of the request. */
 export const WITH_PORT = 0x10;
@@ -150,10 +160,16 @@ export const NODE_PARTIALS = 1;
 export const NODE_REST = 2;
 export const NODE_END = 3;
 export const NODE_STAR = 4;
-export const NODE_WORDS = 5;
+/** Segments to pass over unseen, towards the node in `NODE_STAR`: all paths here share them. */
+export const NODE_SKIP = 5;
+export const NODE_WORDS = 6;
 // Flags: bits 1 to 5 are the method and host kinds of a root.
 export const HAS_EXACT = 0x40;
 export const HAS_LITERAL = 0x80;
+/** Segments of the path lead further: a partial, a literal or a `{*}` child. */
+export const HAS_TRIE = 0x100;
+/** Templates and prefixes deeper than this are indexed by their first segments. */
+export const TRIE_DEPTH_MAX = 16;
 /** Longest partial segment of a prefix that is hashed; a longer one is indexed by its first characters. */
 export const PARTIAL_LENGTH_MAX = 31;
 
@@ -161,9 +177,9 @@ export const RULE_WORDS = 3;
 export const CIDR_WORDS = 5;
 export const CIDR_V6 = 0x100;
 
-/** 32-bit FNV-1a of `text[start, end)`, by UTF-16 code units. */
-export function hashText(text: string, start: number, end: number): number {
-  let h = HASH_SEED;
+/** 32-bit FNV-1a of `text[start, end)`, by UTF-16 code units; `seed` is the hash of what came before. */
+export function hashText(text: string, start: number, end: number, seed = HASH_SEED): number {
+  let h = seed;
   for (let i = start; i < end; i++) h = Math.imul(h ^ text.charCodeAt(i), HASH_PRIME);
   return h;
 }
@@ -188,6 +204,25 @@ export function probe(table: Int32Array, mask: number, nodeKind: number, hash: n
   }
 }
 
+/**
+ * The hash of a path, `text[start, end)`: of the hashes of its segments, the first ending before its first
+ * slash.
+ */
+export function hashPath(text: string, start: number, end: number): number {
+  let whole = HASH_SEED;
+  let h = HASH_SEED;
+  for (let i = start; i < end; i++) {
+    const c = text.charCodeAt(i);
+    if (c === SLASH) {
+      whole = Math.imul(whole ^ h, HASH_PRIME);
+      h = HASH_SEED;
+    } else {
+      h = Math.imul(h ^ c, HASH_PRIME);
+    }
+  }
+  return Math.imul(whole ^ h, HASH_PRIME);
+}
+
 /** Combines the hashes of a method and a host. */
 export function hashPair(method: number, host: number): number {
   return (Math.imul(method, 31) + host) | 0;
@@ -195,6 +230,15 @@ export function hashPair(method: number, host: number): number {
 
 /** Where the name of a host ends and its port begins: the last colon after any `]`, else the end. */
 export function hostNameEnd(host: string): number {
-  const colon = host.lastIndexOf(':');
-  return colon > host.lastIndexOf(']') ? colon : host.length;
+  if (host.indexOf(':') < 0) return host.length;
+  for (let at = host.length - 1; at >= 0; at--) {
+    const c = host.charCodeAt(at);
+    if (c === COLON) return at;
+    if (c === CLOSE_BRACKET) break;
+  }
+  return host.length;
 }
+
+const COLON = 0x3a;
+const CLOSE_BRACKET = 0x5d;
+const SLASH = 0x2f;

@@ -22,7 +22,9 @@ export interface TableMeta {
   readonly prefixes: readonly number[];
 }
 
-/** A compiled table as it travels: flat arrays, one string, little else. See table-layout.ts for the words. */
+/**
+ * A compiled table as it travels: flat arrays, one string, little else. See table-layout.ts for the words.
+ */
 export interface SerializedTable {
   readonly format: number;
   /** `sha256:` over everything below. */

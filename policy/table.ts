@@ -1,4 +1,5 @@
-// The compiled table in use: the arrays as they came, and the caches around them. Loading copies and builds nothing.
+// The compiled table in use: the arrays as they came, and the caches around them. Loading copies and builds
+// nothing.
 import { SallyportError } from '../core/errors.ts';
 import { DecisionCache, type DefaultOutcome, ruleId } from './evaluate-decision.ts';
 import { Run } from './evaluate-run.ts';
@@ -7,7 +8,9 @@ import { ResidualCache } from './residual-cache.ts';
 import { FORMAT, RULE_WORDS } from './table-layout.ts';
 import type { SerializedTable, TableMeta } from './table-serial.ts';
 
-/** A table that decides. Make one with `loadTable` or `emptyTable`; ask it with `residualFor` and `evaluate`. */
+/**
+ * A table that decides. Make one with `loadTable` or `emptyTable`; ask it with `residualFor` and `evaluate`.
+ */
 export class Table implements IndexArrays {
   /** `sha256:…` over the content; `none` for a table without policies. */
   readonly policyHash: string;

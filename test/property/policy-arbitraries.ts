@@ -84,7 +84,7 @@ const PIECES = [
 const METHODS = ['GET', 'POST', 'PUT', 'HEAD', 'get'];
 const HOSTS = ['cart', 'cart:8080', 'cart.shop', 'cart.shop:80', 'web', '[::1]', '[::1]:8080', ''];
 const HEADERS = ['x-a', 'x-b'];
-const HEADER_VALUES = ['a', 'b', 'ab', '', 'a,b', 'a, b', ' ,a', 'b,\ta ', ',', 'c'];
+const HEADER_VALUES = ['a', 'b', 'ab', '\u0101', '', 'a,b', 'a, b', ' ,a', 'b,\ta ', ',', 'c'];
 const NAMES = ['shop', 'web', 'sh'];
 const DOMAINS = ['local', 'cluster.local', 'old.local', 'other', 'far'];
 const IPS = ['10.0.0.1', '10.0.0.200', '10.1.0.1', '192.168.0.1', '2001:db8::1', '2001:db8:1::2', '::1'];
@@ -249,7 +249,12 @@ const policy: fc.Arbitrary<DraftPolicy> = fc
     action: fc.constantFrom<Action>('ALLOW', 'ALLOW', 'DENY', 'AUDIT'),
     selector: fc.constant(null),
     targetRefs: fc.constant(null),
-    rules: fc.oneof(fc.array(rule, { maxLength: 5 }), fc.array(narrowRule, { minLength: 1, maxLength: 24 })),
+    rules: fc.oneof(
+      { arbitrary: fc.array(rule, { maxLength: 5 }), weight: 6 },
+      { arbitrary: fc.array(narrowRule, { minLength: 1, maxLength: 24 }), weight: 5 },
+      // More than 64 entries of one source: an index of the table itself.
+      { arbitrary: fc.array(narrowRule, { minLength: 60, maxLength: 90, size: 'max' }), weight: 1 },
+    ),
     dryRun: fc.oneof(
       { arbitrary: fc.constant(false), weight: 4 },
       { arbitrary: fc.constant(true), weight: 1 },

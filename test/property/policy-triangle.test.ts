@@ -1,5 +1,5 @@
-// The triangle: reference evaluator, compiled table, and the table loaded back from bytes say the same, on generated
-// policies and requests drawn from alphabets small enough that most of them collide.
+// The triangle: reference evaluator, compiled table, and the table loaded back from bytes say the same, on
+// generated policies and requests drawn from alphabets small enough that most of them collide.
 import { deserialize, serialize } from 'node:v8';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

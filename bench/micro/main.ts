@@ -1,0 +1,24 @@
+// Runs micro-benches and prints their figures: node bench/micro/main.ts [NAME…] [--json]
+import { decisionFigures } from './decision.ts';
+import type { Figure } from './measure.ts';
+
+const BENCHES: Readonly<Record<string, () => Figure[] | Promise<Figure[]>>> = { decision: decisionFigures };
+
+const args = process.argv.slice(2);
+const json = args.includes('--json');
+const named = args.filter((arg) => arg !== '--json');
+const unknown = named.filter((name) => !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0) {
+  console.error(`no micro-bench \`${unknown[0]}\`; there are: ${Object.keys(BENCHES).join(', ')}`);
+  process.exit(2);
+}
+const figures: Figure[] = [];
+for (const [name, run] of Object.entries(BENCHES)) {
+  if (named.length === 0 || named.includes(name)) figures.push(...(await run()));
+}
+if (json) console.log(JSON.stringify(figures));
+else for (const { name, value, unit } of figures) console.log(`${name.padEnd(56)} ${format(value)} ${unit}`);
+
+function format(value: number): string {
+  return value.toFixed(value < 10 ? 3 : 1).padStart(12);
+}
