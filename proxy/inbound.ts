@@ -8,7 +8,9 @@ import { problemResponse, statusOf } from './respond.ts';
 export function serveRequest(c: Downstream): void {
   const refusal = admit(c);
   if (refusal !== null) return refuse(c, refusal);
+  const startMs = c.now();
   const permit = decide(c);
+  c.request.decisionUs = (c.now() - startMs) * 1_000;
   if (permit === null) return refuse(c, c.judge.decision?.reason ?? 'evaluation-error');
   c.forward(permit); // ends in `finishRequest`, by the response, an answer of ours, or the end of the connection
 }
@@ -27,16 +29,13 @@ function admit(c: Downstream): Reason | null {
 }
 
 /** Asks the rule table; a defect in the evaluation denies. */
-function decide(c: Downstream): Permit | null {
-  const startMs = c.now();
-  let permit: Permit | null = null;
+export function decide(c: Downstream): Permit | null {
   try {
-    permit = c.judge.decide(c.request);
+    return c.judge.decide(c.request);
   } catch (error) {
     c.context.runtime.defect(error);
+    return null;
   }
-  c.request.decisionUs = (c.now() - startMs) * 1_000;
-  return permit;
 }
 
 /** Answers the request on `c` with `reason`; the connection persists only when its next byte is surely a request. */
@@ -46,7 +45,12 @@ export function refuse(c: Downstream, reason: Reason): void {
   if (status === 0 || reason === 'client-closed') return c.abort(reason);
   const readable = head.fault === null && head.method !== '';
   const persist =
-    readable && head.keepAlive && REASONS[reason].source !== 'internal' && c.mayPersist() && c.skipBody();
+    readable &&
+    head.keepAlive &&
+    head.minor === 1 &&
+    REASONS[reason].source !== 'internal' &&
+    c.mayPersist() &&
+    endsBody(c);
   const text = problemResponse({
     reason,
     status,
@@ -61,24 +65,36 @@ export function refuse(c: Downstream, reason: Reason): void {
   c.reply(text, persist);
 }
 
+/** True when the next byte from the caller is surely a request; passes over a small refused body that is already here. */
+function endsBody({ head, input, request, exchange }: Downstream): boolean {
+  if (request.handedOver) return exchange.requestBody.done && exchange.requestBody.fault === null;
+  return !head.bodyExpected || (!head.chunked && input.skip(head.contentLength));
+}
+
 /** The record phase: `failure` is what ended the request, null when its response was complete. */
 export function finishRequest(c: Downstream, failure: Reason | null): void {
-  const { request, judge, exchange, context, head } = c;
+  const { request, judge, exchange, head, context } = c;
+  const { recorder } = context.runtime;
   if (request.recorded) return;
   request.recorded = true;
+  // Before that the exchange still tells of the last request.
+  const waitedMs = request.handedOver ? exchange.waiting.totalMs : 0;
   request.bytesIn += head.bytes + (request.handedOver ? exchange.requestBody.bytes : 0);
   const decision = judge.decision;
   request.decision = decision;
   request.verdict = decision?.verdict ?? 'deny';
-  request.enforced = !(decision?.verdict === 'deny' && request.permitted);
+  // A request that was forwarded and then cut off by a swap is denied all the same.
+  const cutOff = failure !== null && REASONS[failure].source === 'policy';
+  request.enforced = decision?.verdict !== 'deny' || !request.permitted || cutOff;
   request.reason = failure ?? decision?.reason ?? 'internal-error';
   request.policyHash = judge.state?.policyHash ?? '';
   if (request.status === 0)
-    request.status = exchange.status !== 0 ? exchange.status : statusOf(request.reason);
+    request.status = request.handedOver && exchange.status !== 0 ? exchange.status : statusOf(request.reason);
   request.endMs = c.now();
-  request.enforcementUs = Math.max(0, request.endMs - request.startMs - exchange.waitedMs) * 1_000;
+  request.enforcementUs = Math.max(0, request.endMs - request.startMs - waitedMs) * 1_000;
   context.requestsInFlight--;
-  const { recorder } = context.runtime;
+  if (failure !== null && REASONS[failure].source === 'upstream')
+    recorder.upstreamError(context.ref, failure);
   recorder.connectionActive(context.ref, false);
   recorder.request(request);
 }

@@ -27,7 +27,7 @@ export class UpstreamConnection {
   served = 0;
   connected = false;
   closed = false;
-  /** Coarse monotonic milliseconds at which an idle or connecting connection is given up. */
+  /** Coarse monotonic milliseconds at which an idle connection is closed. */
   deadlineMs = Number.POSITIVE_INFINITY;
   owner: UpstreamOwner | null = null;
   private readonly gone: (connection: UpstreamConnection) => void;

@@ -1,29 +1,24 @@
-// One connection from a caller: bytes in, requests in order, one in flight; deadlines, half-close, lingering close.
+// One connection from a caller: bytes in, requests in order, one in flight, and an end that does not cut an answer off.
 import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import { Judge, type Permit } from '../decide.ts';
-import { finishRequest, refuse, serveRequest } from '../inbound.ts';
+import { decide, finishRequest, refuse, serveRequest } from '../inbound.ts';
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
-import { type ServerIdentity, verifyPeer } from '../tls/server-identity.ts';
+import type { ServerIdentity } from '../tls/server-identity.ts';
 import { BodyRate } from './body-rate.ts';
+import { CallerInput } from './caller-input.ts';
+import { Deadline } from './deadline.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangePort } from './exchange-port.ts';
-import { type ForwardOptions, forwardHead } from './forward-head.ts';
+import { Forwarding } from './forwarding.ts';
+import { Lifetime } from './lifetime.ts';
+import { LingeringClose } from './lingering-close.ts';
 import { RequestParser } from './parse-request.ts';
 import { RequestState } from './request-state.ts';
 
 /** waiting: for a request head. serving: a request is in flight. discarding: answered, reading to avoid a reset. */
 export type DownstreamState = 'waiting' | 'serving' | 'discarding' | 'closed';
-
-// design, failure table: after an early answer discard at most 64 KiB or 1 s, then close.
-const DISCARD_BYTES_MAX = 65_536;
-const DISCARD_MS = 1_000;
-// A caller that half-closed may still want its answer; one that went away does not. This long we believe the first.
-const HALF_CLOSE_MS = 1_000;
-// A request in flight when its caller's identity is withdrawn may finish within this time.
-const WITHDRAWN_DRAIN_MS = 10_000;
-const EMPTY = Buffer.alloc(0);
 
 export class Downstream implements ExchangePort {
   readonly context: HttpListenerContext;
@@ -36,20 +31,14 @@ export class Downstream implements ExchangePort {
   state: DownstreamState = 'waiting';
   /** Set when every request is to be refused without being judged (a limit that the handshake could not answer). */
   refusing: Reason | null = null;
-  /** Coarse monotonic milliseconds at which a withdrawn identity's connection ends by force. */
-  private forcedMs = Number.POSITIVE_INFINITY;
-  private closing = false;
-  private ended = false;
-  private pending: Buffer = EMPTY;
-  private pendingAt = 0;
-  private running = false;
-  private deadlineMs: number;
-  private deadlineReason: Reason = 'idle-timeout';
-  private readonly agedMs: number;
-  private readonly forwarding: { -readonly [K in keyof ForwardOptions]: ForwardOptions[K] };
-  private discarded = 0;
+  readonly input: CallerInput;
+  readonly due: Deadline;
+  private readonly lifetime: Lifetime;
+  private readonly lingering: LingeringClose;
+  private readonly forwarding: Forwarding;
   private readonly bodyRate = new BodyRate();
-  private readingPaused = false;
+  private closing = false;
+  private running = false;
 
   constructor(context: HttpListenerContext, peer: Peer, socket: net.Socket) {
     this.context = context;
@@ -59,18 +48,13 @@ export class Downstream implements ExchangePort {
     this.head = new RequestParser(context.parserOptions);
     this.judge = new Judge(runtime.enforcement, runtime.clock, peer.facts);
     this.request = new RequestState(peer, this.head);
+    this.input = new CallerInput(socket);
+    this.due = new Deadline(runtime.sweeper);
+    this.due.arm(options.idleTimeoutMs, 'idle-timeout');
+    this.lifetime = new Lifetime(context, peer);
+    this.lingering = new LingeringClose(this.input, this.due);
+    this.forwarding = new Forwarding(context, peer);
     this.exchange = new Exchange(this, context.pool, options.exchange);
-    this.deadlineMs = runtime.sweeper.nowMs + options.idleTimeoutMs;
-    this.agedMs = runtime.sweeper.nowMs + options.connectionAgeMs;
-    this.forwarding = {
-      forwarded: options.forwarded,
-      authority: `${context.pool.options.host}:${context.pool.options.port}`,
-      clientCert: peer.forwardedClientCert,
-      requestId: null,
-      traceparent: null,
-      sourceIp: peer.record.sourceIp,
-      proto: peer.scheme,
-    };
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => this.onEnd());
     socket.on('drain', () => this.onDrain());
@@ -78,19 +62,26 @@ export class Downstream implements ExchangePort {
     socket.on('close', () => this.onClose());
   }
 
-  // ── What the listener calls ─────────────────────────────────────────────
+  // ── What the listener and the guard call ────────────────────────────────
 
   /** Notices deadlines; called at every tick of the sweeper. */
   sweep(nowMs: number): void {
-    if (nowMs >= this.deadlineMs) this.onDeadline();
+    if (this.due.passed(nowMs)) this.onDeadline();
     else if (
       this.state === 'serving' &&
-      this.bodyRate.tooSlow(nowMs, this.exchange.requestBody, !this.readsBody)
+      this.bodyRate.tooSlow(nowMs, this.exchange.requestBody, !this.exchange.awaitsBody)
     )
       this.exchange.fail('body-timeout');
-    if (nowMs >= this.agedMs) this.drain();
-    if (this.context.runtime.sweeper.wallMs >= this.peer.expiresAtMs) this.withdraw('its SVID expired');
-    if (nowMs >= this.forcedMs) this.forceEnd();
+    const step = this.lifetime.step(nowMs);
+    if (step === 'drain') this.drain();
+    if (step !== 'end') return;
+    if (this.state === 'serving') this.exchange.fail('identity-withdrawn');
+    this.destroy();
+  }
+
+  /** Arms the deadline of a connection that does nothing yet. */
+  deadline(delayMs: number, reason: Reason): void {
+    this.due.arm(delayMs, reason);
   }
 
   /** No further request: closes now when idle, else after the response in flight. */
@@ -104,21 +95,15 @@ export class Downstream implements ExchangePort {
     this.socket.destroy();
   }
 
-  /** Verifies the peer again after bundles or CRLs changed. */
+  /** Verifies the caller again after bundles or CRLs changed. */
   reverify(own: ServerIdentity): void {
-    if (this.peer.chain.length === 0 || this.state === 'closed') return;
-    const times = {
-      nowMs: this.context.runtime.clock.now(),
-      graceAfterExpiryMs: this.context.graceAfterExpiryMs,
-    };
-    const verdict = verifyPeer(own, this.peer.chain, null, times);
-    if (!verdict.ok) this.withdraw(verdict.message);
+    if (this.state !== 'closed' && !this.lifetime.reverify(own)) this.drain();
   }
 
   /** Judges the request in flight again after a swap; `revoke` is called when it is now denied. */
   rejudge(revoke: (connection: Downstream) => void): void {
     if (this.state !== 'serving') return;
-    if (this.judge.decide(this.request) === null) revoke(this);
+    if (decide(this) === null) revoke(this);
   }
 
   /** Resets the request in flight because a swap denied it. */
@@ -126,38 +111,15 @@ export class Downstream implements ExchangePort {
     this.exchange.fail('policy-revoked');
   }
 
-  /** The identity is no longer accepted: no further request, and what runs has a moment to finish. */
-  private withdraw(why: string): void {
-    if (this.forcedMs !== Number.POSITIVE_INFINITY) return;
-    const { runtime, ref } = this.context;
-    this.forcedMs = runtime.sweeper.nowMs + WITHDRAWN_DRAIN_MS;
-    runtime.notice('identity-withdrawn', `connection ${this.peer.record.id} on listener ${ref.name}: ${why}`);
-    this.drain();
-  }
-
-  private forceEnd(): void {
-    if (this.state === 'serving') this.exchange.fail('identity-withdrawn');
-    this.destroy();
-  }
-
-  // ── What the inbound path calls ─────────────────────────────────────────
+  // ── What the inbound path calls, and ExchangePort ─────────────────────────────────────────
 
   /** Hands the request to the exchange with the body bytes that came with its head. */
   forward(permit: Permit): void {
     this.bodyRate.restart();
     this.request.handedOver = true;
-    if (!this.head.bodyExpected && this.pendingAt < this.pending.length) this.pauseReading();
-    this.pendingAt = this.exchange.start(permit, this.pending, this.pendingAt);
-  }
-
-  /** Skips a small request body that is already here, so that a refusal need not close; false when it is not. */
-  skipBody(): boolean {
-    if (this.request.handedOver) return this.exchange.requestBody.done;
-    if (!this.head.bodyExpected) return true;
-    const end = this.pendingAt + this.head.contentLength;
-    if (this.head.chunked || end > this.pending.length) return false;
-    this.pendingAt = end;
-    return true;
+    this.exchange.start(permit);
+    this.takeInput();
+    this.exchange.begin();
   }
 
   /** Sends an answer of ours; without `persist` the connection ends after it, reading on for a moment. */
@@ -166,48 +128,31 @@ export class Downstream implements ExchangePort {
     this.next(persist);
   }
 
-  // ── ExchangePort ────────────────────────────────────────────────────────
-
   now(): number {
     return this.context.runtime.clock.monotonicMs();
   }
 
   write(data: string | Buffer): boolean {
     this.request.bytesOut += data.length;
-    return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
-  }
-
-  pauseReading(): void {
-    if (this.readingPaused) return;
-    this.readingPaused = true;
-    this.socket.pause();
+    return this.socket.write(data, 'latin1');
   }
 
   resumeReading(): void {
-    if (this.pendingAt < this.pending.length && this.state === 'serving') this.feedExchange();
-    if (!this.readingPaused || this.pendingAt < this.pending.length) return;
-    this.readingPaused = false;
-    this.socket.resume();
-  }
-
-  deadline(delayMs: number, reason: Reason): void {
-    this.deadlineMs = this.context.runtime.sweeper.nowMs + delayMs;
-    this.deadlineReason = reason;
+    if (!this.input.waits) this.input.resume();
+    else if (this.exchange.takesBytes) {
+      this.input.resume();
+      this.feed();
+    }
   }
 
   forwardedHead(): string {
-    const { forwarding, request, head } = this;
-    forwarding.requestId = request.requestId;
-    forwarding.traceparent = request.traceparentKept ? null : request.traceparent;
-    request.permitted = true;
-    return forwardHead(head, forwarding);
+    this.request.permitted = true;
+    return this.forwarding.head(this.head, this.request);
   }
 
-  decideAgain(permit: Permit): Permit | null {
+  decideAgain(permit: Permit): Permit | Reason {
     if (!this.judge.moved(permit)) return permit;
-    const again = this.judge.decide(this.request);
-    if (again === null) refuse(this, this.judge.decision?.reason ?? 'evaluation-error');
-    return again;
+    return decide(this) ?? this.judge.decision?.reason ?? 'evaluation-error';
   }
 
   answer(reason: Reason): void {
@@ -217,7 +162,9 @@ export class Downstream implements ExchangePort {
   abort(reason: Reason): void {
     finishRequest(this, reason);
     this.state = 'closed';
-    this.socket.destroy();
+    // A plaintext caller takes an orderly close for the end of a response; TLS without close_notify is none.
+    if (this.peer.record.tlsVersion === null) this.socket.resetAndDestroy();
+    else this.socket.destroy();
   }
 
   completed(reusable: boolean): void {
@@ -226,82 +173,53 @@ export class Downstream implements ExchangePort {
   }
 
   mayPersist(): boolean {
-    const more = !this.ended || this.pendingAt < this.pending.length;
+    const more = !this.due.halfClosed || this.input.waits;
     return more && !this.closing && !this.context.runtime.draining;
   }
 
-  upstreamFault(reason: Reason): void {
-    this.context.runtime.recorder.upstreamError(this.context.ref, reason);
-  }
-
   switched(): void {
-    this.feedExchange();
     this.resumeReading();
+    if (this.due.halfClosed) this.exchange.callerEnded();
   }
-
-  endWriting(): void {
-    this.socket.end();
-  }
-
-  // ── Bytes and events ────────────────────────────────────────────────────
 
   private onData(chunk: Buffer): void {
     switch (this.state) {
       case 'waiting':
-        this.keep(chunk);
+        this.input.add(chunk);
         return this.run();
       case 'serving':
-        if (this.exchange.tunnel) this.request.bytesIn += chunk.length;
-        if (this.pendingAt < this.pending.length || !this.exchange.takesBytes) {
-          // Pipelined bytes, or bytes that wait for a 101: held, and no more are read.
-          this.keep(chunk);
-          return this.pauseReading();
-        }
-        this.pending = chunk;
-        this.pendingAt = 0;
-        return this.feedExchange();
+        this.input.add(chunk);
+        if (this.exchange.takesBytes) return this.feed();
+        return this.input.pause(); // pipelined bytes, or bytes that wait for a 101
       case 'discarding':
-        this.discarded += chunk.length;
-        if (this.discarded > DISCARD_BYTES_MAX) this.destroy();
-        return;
+        return this.lingering.discard(chunk);
       default:
         return;
     }
   }
 
-  private keep(chunk: Buffer): void {
-    const rest = this.pendingAt < this.pending.length ? this.pending.subarray(this.pendingAt) : EMPTY;
-    this.pending = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    this.pendingAt = 0;
-  }
-
-  /** Reads heads from the pending bytes until one is in flight, more bytes are needed, or the connection ends. */
+  /** Reads heads from the waiting bytes until one is in flight, more bytes are needed, or the connection ends. */
   private run(): void {
     if (this.running) return;
     this.running = true;
-    while (this.state === 'waiting' && this.pendingAt < this.pending.length) {
+    const { input, head } = this;
+    while (this.state === 'waiting' && input.waits) {
       // A caller that pipelines but does not read gets no further answer until it does.
       if (this.socket.writableNeedDrain) {
-        this.pauseReading();
+        input.pause();
         break;
       }
-      const fresh = !this.head.started;
-      const next = this.head.push(this.pending, this.pendingAt);
+      const fresh = !head.started;
+      const next = head.push(input.bytes, input.at);
+      if (next <= 0) input.clear();
+      else input.at = next;
       if (next === 0) {
-        this.pending = EMPTY;
-        this.pendingAt = 0;
-        if (fresh) this.deadline(this.context.options.headTimeoutMs, 'head-timeout');
+        if (fresh) this.due.arm(this.context.options.headTimeoutMs, 'head-timeout');
         break;
       }
       this.begin();
-      if (next < 0) {
-        this.pending = EMPTY;
-        this.pendingAt = 0;
-        refuse(this, this.head.fault ?? 'internal-error');
-        break;
-      }
-      this.pendingAt = next;
-      serveRequest(this);
+      if (next < 0) refuse(this, head.fault ?? 'internal-error');
+      else serveRequest(this);
     }
     this.running = false;
   }
@@ -309,19 +227,25 @@ export class Downstream implements ExchangePort {
   private begin(): void {
     const { runtime, ref } = this.context;
     this.state = 'serving';
+    this.judge.decision = null; // the last request's is not this one's
     this.request.begin(this.now(), runtime.ids, this.peer);
     this.context.requestsInFlight++;
     runtime.recorder.connectionActive(ref, true);
   }
 
-  private feedExchange(): void {
-    if (this.pendingAt >= this.pending.length || !this.exchange.active) return;
-    const { pending, pendingAt } = this;
-    this.pendingAt = pending.length;
-    const next = this.exchange.requestBytes(pending, pendingAt);
-    if (this.state !== 'serving' || next >= pending.length) return;
-    this.pendingAt = next;
-    this.pauseReading();
+  /** Passes the waiting bytes on that belong to the exchange. */
+  private feed(): void {
+    this.takeInput();
+    this.exchange.relay();
+  }
+
+  // INVARIANT: the input says what was taken before the exchange acts on it; acting may begin the next request.
+  private takeInput(): void {
+    const { input, exchange, request } = this;
+    if (exchange.tunnel) request.bytesIn += input.bytes.length - input.at;
+    input.at = exchange.take(input.bytes, input.at);
+    if (input.waits) input.pause();
+    else input.clear();
   }
 
   /** The request in flight is over: read the next one, or close. */
@@ -330,53 +254,38 @@ export class Downstream implements ExchangePort {
     if (!reusable || !this.mayPersist()) return this.linger();
     this.state = 'waiting';
     this.head.reset();
-    this.deadline(this.context.options.idleTimeoutMs, 'idle-timeout');
-    if (this.pendingAt < this.pending.length) this.run();
-    else this.pending = EMPTY;
-    if (this.state !== 'waiting') return;
-    if (this.ended && this.pendingAt >= this.pending.length) this.linger();
-    else if (!this.socket.writableNeedDrain) this.resumeReading();
+    this.due.arm(this.context.options.idleTimeoutMs, 'idle-timeout');
+    this.run();
+    if (this.state !== 'waiting' || this.input.waits) return;
+    if (this.due.halfClosed) this.linger();
+    else if (!this.socket.writableNeedDrain) this.input.resume();
   }
 
   private linger(): void {
     this.state = 'discarding';
-    this.pending = EMPTY;
-    this.pendingAt = 0;
-    this.socket.end();
-    if (this.ended) return;
-    this.deadline(DISCARD_MS, 'idle-timeout');
-    this.resumeReading();
+    this.lingering.begin(this.socket, this.context.options.idleTimeoutMs);
   }
 
   private onDeadline(): void {
-    if (this.state === 'serving') return this.exchange.fail(this.deadlineReason);
-    if (this.state === 'waiting' && this.head.started) {
-      this.begin();
-      return refuse(this, 'head-timeout');
-    }
-    this.destroy();
-  }
-
-  /** True while the next bytes of a request body can only come from the caller. */
-  private get readsBody(): boolean {
-    return !this.readingPaused && !this.exchange.tunnel && this.head.upgrade === '';
+    if (this.state === 'serving') return this.exchange.fail(this.due.reason);
+    if (this.state !== 'waiting') return this.destroy();
+    if (!this.head.started) return this.linger();
+    this.begin();
+    refuse(this, 'head-timeout');
   }
 
   private onDrain(): void {
     if (this.state !== 'waiting') return this.exchange.downstreamDrained();
     this.run();
-    if (this.state === 'waiting') this.resumeReading();
+    if (this.state === 'waiting' && !this.input.waits) this.input.resume();
   }
 
   private onEnd(): void {
-    this.ended = true;
-    if (this.state === 'serving' && this.exchange.tunnel) return this.exchange.callerEnded();
-    if (this.state === 'serving' && this.exchange.active && this.exchange.requestBody.done) {
-      if (this.exchange.status === 0) this.deadline(HALF_CLOSE_MS, 'client-closed');
-      return;
-    }
-    this.socket.end();
-    if (this.state !== 'discarding') this.destroy();
+    this.due.halfClose();
+    if (this.state === 'waiting') return this.linger();
+    if (this.state !== 'serving') return;
+    if (this.exchange.tunnel) this.exchange.callerEnded();
+    else if (!this.exchange.requestBody.done) this.destroy();
   }
 
   private onClose(): void {

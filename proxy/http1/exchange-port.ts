@@ -1,23 +1,31 @@
 // The seam between a connection and the request in flight on it: what the exchange asks, and the limits it keeps.
+import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
+import type { CallerInput } from './caller-input.ts';
 import type { ChunkedOptions } from './chunked.ts';
+import type { Deadline } from './deadline.ts';
 import type { RequestHead } from './head.ts';
 
-/** What an exchange asks of the connection that owns it. */
+/**
+ * What an exchange asks of the connection that owns it. `answer`, `abort` and `completed` end the request: the next
+ * one may have begun on the same exchange when they return, so they are the last thing it does.
+ */
 export interface ExchangePort {
   readonly head: RequestHead;
+  readonly socket: net.Socket;
+  readonly input: CallerInput;
+  readonly due: Deadline;
   /** Monotonic milliseconds, exact. */
   now(): number;
+  /** False when the caller does not read as fast as this. */
   write(data: string | Buffer): boolean;
-  pauseReading(): void;
+  /** Hands over what is held back for the exchange, and reads on. */
   resumeReading(): void;
-  /** Arms the connection's one deadline; `null` disarms it. */
-  deadline(delayMs: number, reason: Reason): void;
   /** The head to the application, made from `head` as it was decided. */
   forwardedHead(): string;
-  /** Decides again; null when the request is now denied (the port has the decision). */
-  decideAgain(permit: Permit): Permit | null;
+  /** Decides again if the policy moved; the reason when the request is now denied. */
+  decideAgain(permit: Permit): Permit | Reason;
   /** No answer was sent yet: send one for `reason`. */
   answer(reason: Reason): void;
   /** An answer was begun and cannot be completed: the caller must see it break. */
@@ -26,10 +34,8 @@ export interface ExchangePort {
   completed(reusable: boolean): void;
   /** False when the connection closes after this response for reasons of its own (drain, half-close). */
   mayPersist(): boolean;
-  upstreamFault(reason: Reason): void;
   /** Both sides switched protocols; everything the caller sent after its head now goes on. */
   switched(): void;
-  endWriting(): void;
 }
 
 export interface ExchangeOptions {

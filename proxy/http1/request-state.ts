@@ -86,13 +86,19 @@ export class RequestState implements RequestRecord, RequestFacts {
 
   /** Derives the client's address from X-Forwarded-For behind `hops` trusted proxies; false when that entry is no IP. */
   deriveRemoteIp(hops: number, sourceIp: string): boolean {
-    const entries = (this.head.headerValues('x-forwarded-for') ?? []).join(',').split(',');
+    const entries = this.forwardedFor().split(',');
     const entry = entries[entries.length - hops]?.trim();
     this.remoteIp = sourceIp;
     if (entry === undefined || entry === '') return true; // fewer hops than trusted: the direct peer, as Envoy does
     if (parseIp(entry) === null) return false;
     this.remoteIp = entry;
     return true;
+  }
+
+  /** As it is forwarded: what Connection names does not go on. */
+  private forwardedFor(): string {
+    if (this.head.connectionNames.includes('x-forwarded-for')) return '';
+    return this.head.headerValues('x-forwarded-for')?.join(',') ?? '';
   }
 }
 

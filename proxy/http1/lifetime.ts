@@ -1,0 +1,51 @@
+// How long a connection may live: its age, and the identity of its caller, which can expire or be withdrawn meanwhile.
+import type { HttpListenerContext } from '../listener-context.ts';
+import type { Peer } from '../peer.ts';
+import { type ServerIdentity, verifyPeer } from '../tls/server-identity.ts';
+
+/** `drain`: no further request. `end`: what runs is ended by force. */
+export type LifetimeStep = 'live' | 'drain' | 'end';
+
+// A request in flight when its caller's identity is withdrawn may finish within this time.
+const WITHDRAWN_DRAIN_MS = 10_000;
+
+export class Lifetime {
+  private readonly context: HttpListenerContext;
+  private readonly peer: Peer;
+  private readonly agedMs: number;
+  /** Coarse monotonic milliseconds at which a withdrawn identity's connection ends by force. */
+  private forcedMs = Number.POSITIVE_INFINITY;
+
+  constructor(context: HttpListenerContext, peer: Peer) {
+    this.context = context;
+    this.peer = peer;
+    this.agedMs = context.runtime.sweeper.nowMs + context.options.connectionAgeMs;
+  }
+
+  /** What the connection has to do now. */
+  step(nowMs: number): LifetimeStep {
+    if (this.context.runtime.sweeper.wallMs >= this.peer.expiresAtMs) this.withdraw('its SVID expired');
+    if (nowMs >= this.forcedMs) return 'end';
+    const withdrawn = this.forcedMs !== Number.POSITIVE_INFINITY;
+    return withdrawn || nowMs >= this.agedMs ? 'drain' : 'live';
+  }
+
+  /** Verifies the caller again after bundles or CRLs changed; false when it is no longer accepted. */
+  reverify(own: ServerIdentity): boolean {
+    if (this.peer.chain.length === 0) return true;
+    const { runtime, graceAfterExpiryMs } = this.context;
+    const verdict = verifyPeer(own, this.peer.chain, null, {
+      nowMs: runtime.clock.now(),
+      graceAfterExpiryMs,
+    });
+    if (!verdict.ok) this.withdraw(verdict.message);
+    return verdict.ok;
+  }
+
+  private withdraw(why: string): void {
+    if (this.forcedMs !== Number.POSITIVE_INFINITY) return;
+    const { runtime, ref } = this.context;
+    this.forcedMs = runtime.sweeper.nowMs + WITHDRAWN_DRAIN_MS;
+    runtime.notice('identity-withdrawn', `connection ${this.peer.record.id} on listener ${ref.name}: ${why}`);
+  }
+}
