@@ -1,4 +1,5 @@
-// `sallyport config check FILE`: every fault of a configuration, and files that it names and that are not there.
+// `sallyport config check FILE`: every fault of a configuration, and files that it names and that are not
+// there.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Config } from '../core/config.ts';

@@ -67,9 +67,6 @@ function describeError(error: unknown): string {
     const hint = error.hint === undefined ? '' : `    hint: ${error.hint}\n`;
     return `${found}sallyport: ${error.message} [${error.code}]\n${hint}`;
   }
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (error instanceof Error && code.startsWith('ERR_PARSE_ARGS'))
-    return `sallyport: ${error.message.charAt(0).toLowerCase()}${error.message.slice(1)} [ERR_USAGE]\n`;
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `sallyport: this is a defect, please report it\n${stack}\n`;
 }

@@ -1,4 +1,5 @@
-// Every verb that exists: its name, what `--help` says about it, and how its file is loaded when it is called.
+// Every verb that exists: its name, what `--help` says about it, and how its file is loaded when it is
+// called.
 import type { Verb } from './io.ts';
 
 /** What a verb's file gives: the verb, and its one line of usage. */
@@ -64,8 +65,8 @@ export const VERBS: readonly VerbEntry[] = [
     options: [['--config FILE', 'the configuration; docs/config.md describes it']],
     examples: ['sallyport proxy --config sallyport.yaml'],
     load: async () => {
-      const { proxy } = await import('./proxy.ts');
-      return { verb: proxy, usage: 'sallyport proxy --config FILE' };
+      const { PROXY_USAGE, proxy } = await import('./proxy.ts');
+      return { verb: proxy, usage: PROXY_USAGE };
     },
   },
   {

@@ -1,5 +1,5 @@
-// The kinds of values that a configuration key may have, as zod schemas with what the documentation says about them.
-// The one file of core that knows zod.
+// The kinds of values that a configuration key may have, as zod schemas with what the documentation says
+// about them. The one file of core that knows zod.
 import { z } from 'zod';
 import {
   type Parsed,

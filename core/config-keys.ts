@@ -1,5 +1,6 @@
-// Walks the configuration schema: every key with its facts, for did-you-mean, `config explain`, docs/config.md and the
-// JSON Schema. Reads zod's own description of a schema, so that nothing about a key is written twice.
+// Walks the configuration schema: every key with its facts, for did-you-mean, `config explain`,
+// docs/config.md and the JSON Schema. Reads zod's own description of a schema, so that nothing about a key is
+// written twice.
 import type { z } from 'zod';
 import { factsOf, jsonSchemaOf, type KeyFacts } from './config-fields.ts';
 import { configSchema } from './config-schema.ts';
@@ -96,5 +97,6 @@ interface Definition {
   readonly element?: z.ZodType;
 }
 
-// A definition's type names no part; which parts exist depends on the schema's kind, so each is optional here.
+// A definition's type names no part; which parts exist depends on the schema's kind, so each is optional
+// here.
 const definitionOf = (schema: z.ZodType): Definition => schema._zod.def as Definition;

@@ -1,5 +1,5 @@
-// Reads the configuration file: YAML -> schema -> rules between keys. Every fault is reported at its line and column,
-// all of them at once, with the offending line and what to write instead.
+// Reads the configuration file: YAML -> schema -> rules between keys. Every fault is reported at its line and
+// column, all of them at once, with the offending line and what to write instead.
 import { readFile, stat } from 'node:fs/promises';
 import {
   type Document,
@@ -27,12 +27,15 @@ export interface ConfigValue {
   readonly origin: string;
 }
 
-/** Reads, validates and completes a configuration file. @throws ERR_CONFIG_READ, ERR_CONFIG_INVALID with every fault */
+/**
+ * Reads, validates and completes a configuration file.
+ * @throws ERR_CONFIG_READ, ERR_CONFIG_INVALID with every fault
+ */
 export async function loadConfig(file: string): Promise<Config> {
   return parseConfig(await readConfig(file), file);
 }
 
-/** The same for a text that was read already; `file` is where relative paths start. @throws ERR_CONFIG_INVALID */
+/** The same for a text that was read; relative paths start at `file`. @throws ERR_CONFIG_INVALID */
 export function parseConfig(text: string, file: string): Config {
   return readSource(new Source(text, file));
 }

@@ -1,5 +1,6 @@
-// The configuration file, defined once: from this schema come the types, the validation, the defaults, the JSON Schema,
-// docs/config.md and `config explain`. Every key is here with its bounds; what is not here is refused.
+// The configuration file, defined once: from this schema come the types, the validation, the defaults, the
+// JSON Schema, docs/config.md and `config explain`. Every key is here with its bounds; what is not here is
+// refused.
 import {
   addressOrSection,
   choice,
@@ -273,5 +274,3 @@ export const configSchema = section(
   },
   'sallyport configuration.',
 );
-
-export type { Config, ListenerConfig } from './config.ts';

@@ -108,7 +108,7 @@ function splitAddress(text: string): Address | null {
   return { host: v6 ?? match[2] ?? '', port: Number(match[3]) };
 }
 
-/** Letters, digits, `-` and `_` in labels of 1 to 63, no label that is all digits at the end (it would be an IP). */
+/** Letters, digits, `-` and `_` in labels of 1 to 63; the last is not all digits (it would be an IP). */
 function isDnsName(name: string): boolean {
   if (name.length > DNS_NAME_MAX) return false;
   const labels = name.split('.');

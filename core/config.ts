@@ -1,5 +1,5 @@
-// The configuration as the rest of the program reads it, and the rules between its keys.
-// Keys are named as in the file; durations are milliseconds, sizes bytes, `none` is Infinity, paths are absolute.
+// The configuration as the rest of the program reads it, and the rules between its keys. Keys are named as in
+// the file; durations are milliseconds, sizes bytes, `none` is Infinity, paths are absolute.
 import { dirname, resolve } from 'node:path';
 import type { ValueOf } from './config-fields.ts';
 import type { configSchema } from './config-schema.ts';
@@ -40,7 +40,7 @@ export interface ResolvedWorkload {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Makes paths absolute (relative ones start at the file's folder) and fills in what depends on other keys. */
+/** Makes paths absolute (from the file's folder on) and fills in what depends on other keys. */
 export function resolveConfig(parsed: ParsedConfig, file: string): Config {
   const folder = dirname(resolve(file));
   const absolute = (path: string): string => resolve(folder, path);
@@ -189,8 +189,8 @@ function addressFaults({ listeners, status, admin }: Config): ConfigFault[] {
 // What the proxy itself writes on a line; a fixed field of the same name would hide it.
 const LOG_KEYS = new Set(
   (
-    'time level msg err listener direction verdict enforced reason rules policyHash requestId connectionId source ' +
-    'destination sni http jwt grpc durationUs decisionUs bytesIn bytesOut trace count'
+    'time level msg err listener direction verdict enforced reason rules policyHash requestId connectionId ' +
+    'source destination sni http jwt grpc durationUs decisionUs bytesIn bytesOut trace count'
   ).split(' '),
 );
 

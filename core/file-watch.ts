@@ -1,6 +1,7 @@
-// Tells when files or folders change: inotify on the folders around them for speed, a slow poll so that nothing is
-// missed on filesystems without events (NFS, some volume drivers), and a signature so that noise is not reported.
-// Covers Kubernetes' `..data` symlink swap, a rename over the file, writing in place, removal and re-creation.
+// Tells when files or folders change: inotify on the folders around them for speed, a slow poll so that
+// nothing is missed on filesystems without events (NFS, some volume drivers), and a signature so that noise
+// is not reported. Covers Kubernetes' `..data` symlink swap, a rename over the file, writing in place,
+// removal and re-creation.
 import {
   type BigIntStats,
   type FSWatcher,
@@ -26,9 +27,10 @@ export interface FileWatchOptions {
 }
 
 /**
- * Calls `onChange` some time after any of `paths` changed; a folder counts with everything below it but entries whose
- * name starts with `.`. Start the watch before the first read, then no change falls between the two. A path need not
- * exist. Never throws; does not keep the process alive; `onChange` must not throw and may be called once too often.
+ * Calls `onChange` some time after any of `paths` changed; a folder counts with everything below it but
+ * entries whose name starts with `.`. Start the watch before the first read, then no change falls between the
+ * two. A path need not exist. Never throws; does not keep the process alive; `onChange` must not throw and
+ * may be called once too often.
  */
 export function watchPaths(
   paths: readonly string[],
@@ -53,7 +55,8 @@ interface Watched {
   readonly handle: FSWatcher;
 }
 
-// A kernel tick is at most 10 ms: two writes within one have the same timestamp, and only the event tells them apart.
+// A kernel tick is at most 10 ms: two writes within one have the same timestamp, and only the event tells
+// them apart.
 const TIMESTAMP_GRAIN_MS = 20;
 const DEBOUNCE_MS_DEFAULT = 200;
 
@@ -115,7 +118,7 @@ class PathWatch implements FileWatch {
     this.#onChange();
   }
 
-  /** Scans, and watches the folders found; repeats while there are new ones, whose earlier events nobody saw. */
+  /** Scans and watches what was found; again while there are new folders, whose events nobody saw yet. */
   #look(): string {
     let scan = scanPaths(this.#paths);
     for (let round = 0; this.#watchFolders(scan.folders) && round < 4; round++) scan = scanPaths(this.#paths);
@@ -147,7 +150,8 @@ class PathWatch implements FileWatch {
         this.#sawEvent = true;
         this.#schedule();
       });
-      // The folder went away or the system is out of watches: the poll goes on, and the next look tries again.
+      // The folder went away or the system is out of watches: the poll goes on, and the next look tries
+      // again.
       handle.on('error', () => {
         handle.close();
         if (this.#watched.get(folder)?.handle === handle) this.#watched.delete(folder);
@@ -182,7 +186,7 @@ function scanPaths(paths: readonly string[]): Scan {
   return { signature: lines.join('\n'), folders, newestMs };
 }
 
-/** The folder that holds `path` (or its nearest existing ancestor), and those that hold a symlink on the way to it. */
+/** The folder of `path` (or its nearest existing ancestor), and those that hold a symlink on the way. */
 function addParents(folders: Map<string, string>, path: string, hops: number): void {
   const root = parse(path).root;
   let existing = root;

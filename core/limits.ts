@@ -1,10 +1,11 @@
-// Every limit that is not in the configuration file: name with unit, value, reason. Nothing in sallyport is unbounded.
+// Every limit that is not in the configuration file: name with unit, value, reason. Nothing in sallyport is
+// unbounded.
 
 /** Fixed bounds. Those a user may set are in config-schema.ts, with their defaults. */
 export const LIMITS = {
-  /** How often watched files are looked at when no event came, milliseconds: a missed event costs at most this. */
+  /** How often watched files are looked at without an event, milliseconds: the cost of a missed one. */
   filePollMs: 5_000,
-  /** Folders under inotify per watch; the system allows 8,192 per user on small machines. The rest is polled. */
+  /** Folders under inotify per watch; a small machine allows 8,192 per user. The rest is polled. */
   watchedFolders: 1_000,
   /** Entries looked at per watch: a mistaken `files: [/]` must not walk the machine. */
   watchedEntries: 20_000,

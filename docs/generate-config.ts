@@ -1,4 +1,5 @@
-// docs/config.md and docs/config.schema.json from the configuration schema: docs/generate.ts writes what these return.
+// docs/config.md and docs/config.schema.json from the configuration schema: docs/generate.ts writes what
+// these return.
 import { type ConfigKey, configJsonSchema, configKeys } from '../core/config-keys.ts';
 
 const INTRODUCTION = `# Configuration
@@ -6,15 +7,17 @@ const INTRODUCTION = `# Configuration
 <!-- Generated from core/config-schema.ts by \`npm run docs\`. Edit the schema, not this file. -->
 
 One YAML file, named by \`sallyport proxy --config FILE\`. \`sallyport init DIR\` writes a complete one,
-\`sallyport config check FILE\` validates it, \`sallyport config explain FILE\` prints every effective value and where it
-came from, and \`sallyport config schema\` prints the JSON Schema ([config.schema.json](config.schema.json)).
+\`sallyport config check FILE\` validates it, \`sallyport config explain FILE\` prints every effective value
+and where it came from, and \`sallyport config schema\` prints the JSON Schema
+([config.schema.json](config.schema.json)).
 
 - Every key below is known; any other is refused, also those of features that are planned but not built
   (\`ERR_CONFIG_NOT_BUILT\`).
-- Durations are a whole number and \`ms\`, \`s\`, \`m\`, \`h\` or \`d\`; sizes a whole number and \`B\`, \`KiB\`, \`MiB\` or \`GiB\`.
+- Durations are a whole number and \`ms\`, \`s\`, \`m\`, \`h\` or \`d\`;
+  sizes a whole number and \`B\`, \`KiB\`, \`MiB\` or \`GiB\`.
 - Relative paths start at the folder of the file.
-- Policies, certificates, bundles, revocation lists and \`policy.mode\` are followed while the proxy runs and take effect
-  without losing a request. Any other change of the file is reported and waits for a restart.
+- Policies, certificates, bundles, revocation lists and \`policy.mode\` are followed while the proxy runs and
+  take effect without losing a request. Any other change of the file is reported and waits for a restart.
 
 The least that is needed:
 
@@ -90,5 +93,6 @@ function layOut(value: unknown, indent: string): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const entries = Object.entries(value);
   if (entries.length === 0) return '{}';
-  return `{\n${entries.map(([k, v]) => `${inner}${JSON.stringify(k)}: ${layOut(v, inner)}`).join(',\n')}\n${indent}}`;
+  const lines = entries.map(([k, v]) => `${inner}${JSON.stringify(k)}: ${layOut(v, inner)}`);
+  return `{\n${lines.join(',\n')}\n${indent}}`;
 }

@@ -5,9 +5,10 @@ const INTRODUCTION = `# Reasons
 
 <!-- Generated from core/reasons.ts by \`npm run docs\`. Edit the table, not this file. -->
 
-Every request and connection ends with exactly one of these words. It is the same word in the answer (problem+json
-\`code\`), in the decision log (\`reason\`), in the metrics (\`reason\`) and in \`sallyport policy explain\`.
-Status 0 means that the caller gets no HTTP answer: the connection ends before a request was read, or in the middle of one.
+Every request and connection ends with exactly one of these words. It is the same word in the answer
+(problem+json \`code\`), in the decision log (\`reason\`), in the metrics (\`reason\`) and in
+\`sallyport policy explain\`. Status 0 means that the caller gets no HTTP answer: the connection ends before a
+request was read, or in the middle of one.
 *Source* says whose doing it is; *repeat* whether the same request may be sent again as it is.
 
 | reason | status | source | repeat | meaning, and what to do |
@@ -18,7 +19,8 @@ Status 0 means that the caller gets no HTTP answer: the connection ends before a
 export function reasonsReference(): string {
   const rows = REASON_NAMES.map((name) => {
     const { status, source, retryable, hint } = REASONS[name];
-    return `| \`${name}\` | ${status} | ${source} | ${retryable ? 'yes' : 'no'} | ${hint.replaceAll('|', '\\|')} |\n`;
+    const cells = [`\`${name}\``, status, source, retryable ? 'yes' : 'no', hint.replaceAll('|', '\\|')];
+    return `| ${cells.join(' | ')} |\n`;
   });
   return INTRODUCTION + rows.join('');
 }

@@ -1,4 +1,5 @@
-// Writes the generated references: `node docs/generate.ts`, or `--check` to exit 1 when one is not up to date.
+// Writes the generated references: `node docs/generate.ts`, or `--check` to exit 1 when one is not up to
+// date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configReference, configSchemaText } from './generate-config.ts';

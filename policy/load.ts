@@ -1,5 +1,5 @@
-// One load of the policies of one workload: files -> sets -> compiled table. Runs off the main thread (worker.ts).
-// A set with an error is refused as a whole, and its last good version is compiled instead.
+// One load of the policies of one workload: files -> sets -> compiled table. Runs off the main thread
+// (worker.ts). A set with an error is refused as a whole, and its last good version is compiled instead.
 import { deserialize, serialize } from 'node:v8';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';

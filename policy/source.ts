@@ -35,6 +35,9 @@ export interface PolicyState {
   readonly sources: { readonly root: SetStatus; readonly namespace: SetStatus };
 }
 
+/** What one load did with one set. */
+export type LoadOutcome = Pick<LoadedSet, 'namespace' | 'result'>;
+
 /** A running source of policies. Listeners must not throw. */
 export interface PolicySource {
   current(): PolicyState;
@@ -42,6 +45,8 @@ export interface PolicySource {
   onChange(listener: () => void): () => void;
   /** Calls back with new findings of a load, the same ones only once. */
   onProblem(listener: (diagnostics: readonly Diagnostic[]) => void): () => void;
+  /** Calls back after every load with what became of each set, also when nothing changed. */
+  onLoad(listener: (sets: readonly LoadOutcome[]) => void): () => void;
   /** What the last load found; empty when all is well. */
   problems(): readonly Diagnostic[];
   /** Resolves after the first load, good or bad. */
@@ -67,7 +72,8 @@ export function createFilePolicySource(options: FilePolicySourceOptions): Policy
   return new FilePolicySource(options);
 }
 
-// A loader that fails (no memory, no process) is tried again: nothing else would end a first load that failed.
+// A loader that fails (no memory, no process) is tried again: nothing else would end a first load that
+// failed.
 const RETRY_MS = 1_000;
 const RETRY_MS_MAX = 60_000;
 
@@ -79,6 +85,7 @@ class FilePolicySource implements PolicySource {
   readonly #watch: FileWatch;
   readonly #changeListeners = new Set<() => void>();
   readonly #problemListeners = new Set<(diagnostics: readonly Diagnostic[]) => void>();
+  readonly #loadListeners = new Set<(sets: readonly LoadOutcome[]) => void>();
   /** The last good version of each set, for the load that needs it. */
   readonly #kept: Record<string, Uint8Array> = {};
   #emergencyEndsMs: readonly number[] = [];
@@ -119,6 +126,11 @@ class FilePolicySource implements PolicySource {
   onProblem(listener: (diagnostics: readonly Diagnostic[]) => void): () => void {
     this.#problemListeners.add(listener);
     return () => void this.#problemListeners.delete(listener);
+  }
+
+  onLoad(listener: (sets: readonly LoadOutcome[]) => void): () => void {
+    this.#loadListeners.add(listener);
+    return () => void this.#loadListeners.delete(listener);
   }
 
   close(): void {
@@ -174,6 +186,7 @@ class FilePolicySource implements PolicySource {
       notices: diagnostics,
       sources: { root: statusOf(before.sources.root), namespace: statusOf(before.sources.namespace) },
     });
+    for (const listener of this.#loadListeners) listener(sets);
   }
 
   #failed(error: unknown): void {
@@ -183,11 +196,15 @@ class FilePolicySource implements PolicySource {
     const hint = known ? error.hint : undefined;
     const { table, loadedAtMs, sources } = this.#state;
     const first = table.failure === 'no-policy';
+    const refused = (set: SetStatus): SetStatus => ({ ...set, result: 'refused' });
     this.#replace(first ? emptyTable('invalid-policy') : table, {
       loadedAtMs,
-      sources,
+      sources: { root: refused(sources.root), namespace: refused(sources.namespace) },
       notices: [{ severity: 'error', code, message, ...(hint === undefined ? {} : { hint }) }],
     });
+    const namespaces = [...new Set([sources.root.namespace, sources.namespace.namespace])];
+    for (const listener of this.#loadListeners)
+      listener(namespaces.map((namespace) => ({ namespace, result: 'refused' as const })));
     this.#retry?.cancel();
     const delayMs = Math.min(RETRY_MS * 2 ** this.#failures++, RETRY_MS_MAX);
     this.#retry = this.#clock.after(delayMs, () => void this.#reload());

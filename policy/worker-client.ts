@@ -1,4 +1,5 @@
-// The proxy's side of the loader process (worker.ts): one process, started when there is work, gone soon after.
+// The proxy's side of the loader process (worker.ts): one process, started when there is work, gone soon
+// after.
 import { type ChildProcess, fork } from 'node:child_process';
 import { type Clock, systemClock, type Timer } from '../core/clock.ts';
 import type { Config } from '../core/config.ts';
@@ -7,8 +8,9 @@ import type { LoadReply, LoadRequest } from './load.ts';
 import type { Answer, Job } from './worker.ts';
 
 /**
- * Loads configurations and policies outside this process. A process and not a thread: after 1,000 rules a thread
- * leaves 75 MB more in this process's memory, a process 2 MB; both end within 20 ms of the event loop's time.
+ * Loads configurations and policies outside this process. A process and not a thread: after 1,000 rules a
+ * thread leaves 75 MB more in this process's memory, a process 2 MB; both end within 20 ms of the event
+ * loop's time.
  */
 export interface Loader {
   /** @throws what `loadConfig` throws, ERR_LOADER when the process fails */
@@ -78,12 +80,10 @@ class LoaderProcess implements Loader {
   }
 
   #start(): ChildProcess {
-    // The environment may hold secrets and NODE_OPTIONS that are meant for this process alone.
-    const cache = process.env['NODE_COMPILE_CACHE'];
     const child = fork(new URL(WORKER, import.meta.url), {
       serialization: 'advanced',
       execArgv: [],
-      env: cache === undefined ? {} : { NODE_COMPILE_CACHE: cache },
+      env: {}, // secrets and NODE_OPTIONS are meant for the proxy alone
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     child.on('message', (answer: Answer) => this.#answered(answer));

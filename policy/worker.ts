@@ -1,5 +1,6 @@
-// The loader process: reads YAML, validates and compiles for the proxy, which so keeps that code and its garbage out of
-// its own memory and off its event loop. Started and ended by worker-client.ts; it ends by itself when the proxy is gone.
+// The loader process: reads YAML, validates and compiles for the proxy, which so keeps that code and its
+// garbage out of its own memory and off its event loop. Started and ended by worker-client.ts; it ends by
+// itself when the proxy is gone.
 import type { Config } from '../core/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
 import type { LoadReply, LoadRequest } from './load.ts';
@@ -50,7 +51,8 @@ function serve(): void {
       process.send?.(answer, undefined, undefined, () => {});
     });
   });
-  // A terminal or a service manager signals the whole group; the proxy finishes first, then the channel closes.
+  // A terminal or a service manager signals the whole group; the proxy finishes first, then the channel
+  // closes.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 }
 

@@ -1,5 +1,5 @@
-// The command line's frame: what is printed, where, and with which exit code. Mostly in this process; what only a real
-// process shows (streams, closed pipes) with plain `node cli/main.ts`.
+// The command line's frame: what is printed, where, and with which exit code. Mostly in this process; what
+// only a real process shows (streams, closed pipes) with plain `node cli/main.ts`.
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -102,7 +102,7 @@ describe('wrong usage: exit 2, nothing on standard output', () => {
       expect: /one file is expected/,
     },
     { name: 'an argument too many', args: ['config', 'schema', 'x'], expect: /ERR_USAGE/ },
-    { name: 'proxy without a configuration', args: ['proxy'], expect: /needs --config/ },
+    { name: 'proxy without a configuration', args: ['proxy'], expect: /`--config` is missing/ },
     {
       name: 'proxy with an option misspelt',
       args: ['proxy', '--confg', 'x'],
@@ -152,7 +152,11 @@ describe('a real process', () => {
   it('loads no verb that is not called', () => {
     const script = `
       const { registerHooks } = await import('node:module');
-      registerHooks({ load: (url, context, next) => { if (url.includes('/cli/')) console.log(url); return next(url, context); } });
+      const load = (url, context, next) => {
+        if (url.includes('/cli/')) console.log(url);
+        return next(url, context);
+      };
+      registerHooks({ load });
       process.argv.length = 2;
       process.argv.push('--version');
       await import(${JSON.stringify(main)});`;

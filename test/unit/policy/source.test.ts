@@ -290,6 +290,16 @@ describe('an update', () => {
     expect(source.problems()).toEqual([]);
   });
 
+  it('tells what became of each set, also when it is refused', async () => {
+    write('policies/own.yaml', policy({ name: 'own' }));
+    const source = await start();
+    const load = new Promise((resolve) => {
+      source.onLoad((sets) => resolve(sets.map(({ namespace, result }) => `${namespace} ${result}`)));
+    });
+    write('policies/own.yaml', BROKEN);
+    expect(await load).toEqual(['istio-system ok', 'shop refused']);
+  });
+
   it('that breaks a policy for another workload only warns', async () => {
     write('policies/own.yaml', policy({ name: 'own' }));
     const source = await start();

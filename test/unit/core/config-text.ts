@@ -1,0 +1,25 @@
+// Configuration texts for tests: the least one, and ways to change it.
+
+/** Where the texts pretend to stand. */
+export const FILE = '/etc/sallyport/sallyport.yaml';
+
+/** The least that a configuration needs. */
+export const MINIMAL = `identity:
+  trustDomain: example.org
+  files: { certificate: tls.crt, key: tls.key, bundles: { example.org: ca.pem } }
+listeners:
+  - name: inbound
+    address: 0.0.0.0:8443
+    upstream: 127.0.0.1:8080
+policy: { files: [policies/] }
+`;
+
+/** MINIMAL with one text replaced. */
+export function edit(from: string, to: string): string {
+  if (!MINIMAL.includes(from)) throw new Error(`MINIMAL has no ${from}`);
+  return MINIMAL.replace(from, to);
+}
+
+/** MINIMAL with lines added to its listener. */
+export const listener = (lines: string): string =>
+  edit('    upstream: 127.0.0.1:8080\n', `    upstream: 127.0.0.1:8080\n    ${lines}\n`);
