@@ -14,6 +14,8 @@ interface Answer {
   readonly status: number | null;
   readonly bodyBytes: number;
   readonly tls: string;
+  /** How the connection ended. */
+  readonly ending: string;
 }
 
 const ANSWER_MS_MAX = 5_000;
@@ -62,7 +64,7 @@ function isRefused(answer: Answer): boolean {
 }
 
 function describe(answer: Answer): string {
-  return answer.status === null ? 'no response' : `status ${answer.status}`;
+  return answer.status === null ? `no response (${answer.ending})` : `status ${answer.status}`;
 }
 
 /** One request on a connection of its own. */
@@ -75,6 +77,7 @@ export function ask(
   return new Promise((resolve) => {
     let received = '';
     let tls = '';
+    let ending = 'closed';
     const socket = connect({
       host: '127.0.0.1',
       port,
@@ -86,7 +89,10 @@ export function ask(
       ...(material.certificate === '' ? {} : { cert: material.certificate, key: material.key }),
       ...overrides,
     });
-    const timer = setTimeout(() => socket.destroy(), ANSWER_MS_MAX);
+    const timer = setTimeout(() => {
+      ending = `nothing within ${ANSWER_MS_MAX} ms`;
+      socket.destroy();
+    }, ANSWER_MS_MAX);
     socket.once('secureConnect', () => {
       const key = socket.getEphemeralKeyInfo();
       const group = key !== null && 'name' in key ? key.name : '';
@@ -96,12 +102,15 @@ export function ask(
     socket.setEncoding('latin1').on('data', (text: string) => {
       received += text;
     });
-    socket.on('error', () => socket.destroy()); // a refusal is an answer here
+    socket.on('error', (error) => {
+      ending = error.message; // a refusal is an answer here
+      socket.destroy();
+    });
     socket.once('close', () => {
       clearTimeout(timer);
       const end = received.indexOf('\r\n\r\n');
       const status = end < 0 ? null : Number(received.slice(9, 12));
-      resolve({ status, bodyBytes: end < 0 ? 0 : received.length - end - 4, tls });
+      resolve({ status, bodyBytes: end < 0 ? 0 : received.length - end - 4, tls, ending });
     });
   });
 }

@@ -2,7 +2,7 @@
 // cleans up. Exit codes: 0 measured, 1 a claim does not hold or sallyport could not be measured, 2 wrong
 // usage.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, release } from 'node:os';
+import { availableParallelism, cpus, loadavg, release } from 'node:os';
 import { resolve } from 'node:path';
 import { buildWhenStale } from './build.ts';
 import { formatClaim } from './claim.ts';
@@ -23,6 +23,8 @@ import { Session } from './session.ts';
 import { formatTable } from './table.ts';
 
 const SCENARIOS: readonly Scenario[] = [requests, memory, idle, start, reload, handshake];
+
+const BUSY_LOAD_PER_CPU = 0.5;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -70,7 +72,10 @@ async function measure(scenario: Scenario, options: BenchOptions): Promise<numbe
   let report: Report;
   try {
     if (session.cpus === undefined) progress('warning: nothing is pinned (one CPU, or no taskset)');
-    report = await runScenario(scenario, options, session, progress);
+    const busy = busyNotes(loadavg()[0] ?? 0, availableParallelism());
+    for (const note of busy) progress(note);
+    const found = await runScenario(scenario, options, session, progress);
+    report = { ...found, notes: [...found.notes, ...busy] };
   } catch (error) {
     progress(`failed: ${messageOf(error)}`);
     return 1;
@@ -98,6 +103,12 @@ async function runScenario(
   const allowed = { principal: pki.clientPrincipal, methods: ['GET'], path: '/items/*' };
   const setup = { session, pki, upstreamPort: load.upstreamPort, allowed, profileDirectory };
   return scenario.run({ options, setup, load, progress });
+}
+
+/** A warning when others already used the machine before the run. */
+function busyNotes(load: number, cpuCount: number): string[] {
+  if (load <= cpuCount * BUSY_LOAD_PER_CPU) return [];
+  return [`warning: the machine was busy before the run (load average ${load.toFixed(1)}): figures mislead`];
 }
 
 /** Claims first: they are what the run was made for. */
