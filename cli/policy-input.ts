@@ -14,6 +14,7 @@ import type { PolicyOptions, Workload } from '../policy/model.ts';
 import { type ParsedPolicies, type PolicyFile, parsePolicies } from '../policy/parse.ts';
 import { readPolicyFiles } from '../policy/read-files.ts';
 import type { Io } from './io.ts';
+import { policyOptionsOf } from './policy-options.ts';
 
 /** Options every `policy` verb takes, for `parseArgs`. */
 export const POLICY_OPTIONS = {
@@ -63,7 +64,7 @@ export async function readPolicies(
   const read = await readPolicyFiles(paths, io.cwd);
   printFindings(io, read.notices);
   const options: PolicyOptions = {
-    ...(config === null ? DEFAULT_OPTIONS : optionsOf(config)),
+    ...(config === null ? DEFAULT_OPTIONS : policyOptionsOf(config)),
     localTrustDomain: parseTrustDomain(
       args['trust-domain'] ?? config?.identity.trustDomain ?? from.trustDomain,
     ),
@@ -96,18 +97,6 @@ const DEFAULT_OPTIONS: Omit<PolicyOptions, 'localTrustDomain'> = {
   acceptsPlaintext: false,
   tcpPorts: [],
 };
-
-function optionsOf({ policy, listeners }: Config): Omit<PolicyOptions, 'localTrustDomain'> {
-  return {
-    rootNamespace: policy.rootNamespace,
-    defaultVerdict: policy.defaultVerdict,
-    trustDomains: policy.trustDomains,
-    trustDomainAliases: policy.trustDomainAliases,
-    emergencyMaxMs: policy.emergencyMax,
-    acceptsPlaintext: listeners.some((listener) => listener.mtls !== 'strict'),
-    tcpPorts: [],
-  };
-}
 
 /** The configured workload; what it leaves out is taken from the certificate, as the proxy does. */
 async function workloadOf(config: Config): Promise<Workload> {

@@ -9,6 +9,8 @@ export interface GuardOptions {
   readonly clock: Clock;
   readonly revokeGraceMs: number;
   readonly connections: () => Iterable<Downstream>;
+  /** Told of a request that could not be judged again. */
+  readonly defect: (error: unknown) => void;
 }
 
 export class Guard {
@@ -20,7 +22,7 @@ export class Guard {
   constructor(options: GuardOptions) {
     this.options = options;
     const { clock, connections } = options;
-    this.requests = new SlicedWalk(clock, connections, (c) => c.rejudge(() => this.revoke(c)));
+    this.requests = new SlicedWalk(clock, connections, (c) => this.rejudge(c));
     this.peers = new SlicedWalk(clock, connections, (c) => {
       if (this.identity !== null) c.reverify(this.identity);
     });
@@ -40,6 +42,15 @@ export class Guard {
   close(): void {
     this.requests.close();
     this.peers.close();
+  }
+
+  private rejudge(connection: Downstream): void {
+    try {
+      connection.rejudge(() => this.revoke(connection));
+    } catch (error) {
+      this.options.defect(error);
+      connection.destroy(); // what cannot be judged does not go on
+    }
   }
 
   private revoke(connection: Downstream): void {

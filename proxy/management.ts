@@ -1,11 +1,10 @@
 // The status and admin addresses of one proxy: what probes, Prometheus and people on the machine can ask.
-import { identityReadiness } from '../certs/source.ts';
 import { ruleIds } from '../policy/table.ts';
+import { readinessOf } from './readiness.ts';
 import type { ProxyDeps, ProxyServer } from './server.ts';
-import { softerThanEnforce } from './softer.ts';
 import { type AdminSources, createAdminServer } from './status/admin-server.ts';
 import { type LocalServer, listen } from './status/local-server.ts';
-import { createStatusServer, type Readiness } from './status/status-server.ts';
+import { createStatusServer } from './status/status-server.ts';
 
 /** Both servers, bound. */
 export interface Management {
@@ -17,7 +16,7 @@ export interface Management {
 /** Binds both addresses. @throws ERR_LISTEN_FAILED */
 export async function startManagement(proxy: ProxyServer, deps: ProxyDeps): Promise<Management> {
   const defect = (error: unknown): void => proxy.runtime.defect(error);
-  const readiness = (): Readiness => readinessOf(proxy, deps);
+  const readiness = () => readinessOf(proxy, deps);
   const statusServer = createStatusServer({ readiness, metrics: () => proxy.recorder.expose(), defect });
   const adminServer = createAdminServer({ sources: adminSources(proxy, deps), defect });
   const status = await listen(statusServer, { ...deps.config.status.address, key: 'status.address' });
@@ -34,26 +33,6 @@ export async function startManagement(proxy: ProxyServer, deps: ProxyDeps): Prom
       await Promise.all([status.close(), admin.close()]);
     },
   };
-}
-
-/** Every reason why traffic must not come, and everything softer than enforce. */
-export function readinessOf(proxy: ProxyServer, deps: ProxyDeps): Readiness {
-  const reasons: string[] = [];
-  const now = deps.clock.now();
-  const policy = deps.policy.current();
-  if (policy.table.failure !== null) reasons.push(`policy: ${policy.table.failure}`);
-  if (deps.svid !== null) {
-    const identity = identityReadiness(deps.svid.current(), now);
-    if (!identity.valid) reasons.push('identity: there is no valid SVID');
-    else if (!identity.ready)
-      reasons.push(`identity: the SVID expires in ${Math.round(identity.expiresInMs / 1_000)} s`);
-  }
-  if (!proxy.listening) reasons.push('listeners: not bound yet');
-  if (proxy.runtime.draining) reasons.push('shutdown: draining');
-  const softer = softerThanEnforce(deps.config, proxy.enforcement.mode).map((s) =>
-    s.listener === null ? s.mode : `listener ${s.listener}: ${s.mode}`,
-  );
-  return { reasons, softer };
 }
 
 function adminSources(proxy: ProxyServer, deps: ProxyDeps): AdminSources {

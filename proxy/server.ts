@@ -1,12 +1,12 @@
 // The proxy of one process: listeners, guard, records, status and admin addresses, wired to the policy and SVID sources.
 import type { SvidSource } from '../certs/source.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Config, ListenerConfig } from '../core/config-schema.ts';
+import type { Config, ListenerConfig } from '../core/config.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Workload } from '../policy/model.ts';
 import { nearest } from '../policy/near.ts';
 import type { NearRule } from '../policy/request.ts';
-import type { PolicySource } from '../policy/source.ts';
+import type { LoadOutcome, PolicySource, PolicyState } from '../policy/source.ts';
 import { referencedHeaders } from '../policy/table.ts';
 import type { Enforcement } from './decide.ts';
 import { Guard } from './guard.ts';
@@ -79,6 +79,7 @@ export class ProxyServer {
       clock,
       revokeGraceMs: config.policy.revokeGrace,
       connections: () => this.connections(),
+      defect: this.runtime.defect,
     });
     this.shutdownSteps = new Shutdown(
       { clock, delayMs: config.shutdown.delay, drainMs: config.shutdown.drain },
@@ -93,7 +94,9 @@ export class ProxyServer {
     const state = svid?.current() ?? null;
     if (state !== null) this.identity = createServerIdentity(state, this.minTlsVersion());
     svid?.onChange((next) => this.identityChanged(next));
-    policy.onChange(() => this.policyChanged());
+    policy.onChange(() => this.policySwapped());
+    policy.onLoad((sets) => this.countLoads(sets));
+    this.countLoads(firstOutcomes(policy.current()));
     this.policyChanged();
     this.recorder.start();
     for (const listener of this.listeners) {
@@ -143,6 +146,12 @@ export class ProxyServer {
     this.guard.identityChanged(this.identity);
   }
 
+  private policySwapped(): void {
+    const { policyHash, revision, emergencyRules } = this.deps.policy.current();
+    this.deps.logger.info('policy swapped', { policyHash, revision, emergencyRules });
+    this.policyChanged();
+  }
+
   private policyChanged(): void {
     const { table } = this.deps.policy.current();
     const headers = referencedHeaders(table);
@@ -150,6 +159,13 @@ export class ProxyServer {
     for (const options of this.named) options.names = this.protectedNames;
     this.recorder.policySwapped(headers);
     this.guard.policyChanged();
+  }
+
+  /** The sources of sallyport_policy_loads_total have the same two names in every namespace. */
+  private countLoads(sets: readonly LoadOutcome[]): void {
+    const own = this.deps.workload.namespace;
+    for (const { namespace, result } of sets)
+      this.recorder.policyLoaded(namespace === own ? 'namespace' : 'root', result);
   }
 
   private minTlsVersion(): 'TLSv1.2' | 'TLSv1.3' {
@@ -209,6 +225,14 @@ export class ProxyServer {
     const { table } = this.deps.policy.current();
     return nearest(table, record.facts, record, this.deps.clock.now());
   }
+}
+
+/** What the load did that was over before anybody could listen. */
+function firstOutcomes({ sources: { root, namespace } }: PolicyState): LoadOutcome[] {
+  const sets = root.namespace === namespace.namespace ? [namespace] : [root, namespace];
+  return sets.flatMap(({ namespace: name, result }) =>
+    result === 'none' ? [] : [{ namespace: name, result }],
+  );
 }
 
 function listenerRef(config: ListenerConfig, index: number): ListenerRef {

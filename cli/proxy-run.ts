@@ -1,0 +1,120 @@
+// The composition root of `sallyport proxy`: opens the sources, starts the proxy on them, and ends on a signal.
+import { open } from 'node:fs/promises';
+import { openFileSource } from '../certs/file-source.ts';
+import type { SvidSource } from '../certs/source.ts';
+import { systemClock } from '../core/clock.ts';
+import { type Config, type ResolvedWorkload, resolveWorkload } from '../core/config.ts';
+import { type Diagnostic, SallyportError } from '../core/errors.ts';
+import { createFilePolicySource } from '../policy/source.ts';
+import type { Loader } from '../policy/worker-client.ts';
+import { startManagement } from '../proxy/management.ts';
+import { followReadiness } from '../proxy/readiness.ts';
+import { openSink } from '../proxy/record/line-sink.ts';
+import { LineWriter } from '../proxy/record/line-writer.ts';
+import { createLogger, type Logger } from '../proxy/record/logger.ts';
+import { type ProxyDeps, ProxyServer } from '../proxy/server.ts';
+import { policyOptionsOf } from './policy-options.ts';
+import { followConfig } from './proxy-config.ts';
+import type { FileEdits, StopSignals } from './proxy-events.ts';
+import { packageVersion } from './version.ts';
+
+/** What `sallyport proxy` has at hand once the configuration is read. */
+export interface ProxyRun {
+  readonly config: Config;
+  readonly loader: Loader;
+  readonly signals: StopSignals;
+  readonly edits: FileEdits;
+}
+
+const STDOUT = 1;
+
+/** Runs the proxy until a signal ended it. @throws ERR_IDENTITY_LOAD, ERR_LISTEN_FAILED, ERR_FLOWS_FILE, ERR_CONFIG_… */
+export async function runProxy(run: ProxyRun): Promise<void> {
+  const { config, loader } = run;
+  const clock = systemClock;
+  const writer = new LineWriter({ sink: openSink(STDOUT, clock), clock });
+  const logger = createLogger({ lines: writer, level: config.log.level, fields: config.log.fields });
+  if (config.flows.file !== null) await checkWritable(config.flows.file);
+  const svid = await openSvidSource(config);
+  try {
+    const workload = workloadOf(config, svid);
+    const options = policyOptionsOf(config);
+    const policy = createFilePolicySource({ paths: config.policy.files, workload, options, clock, loader });
+    try {
+      await policy.ready;
+      await serve({ config, workload, policy, svid, clock, logger, writer, version: packageVersion() }, run);
+    } finally {
+      policy.close();
+    }
+  } finally {
+    svid.close();
+  }
+}
+
+/** From the first load to the end of the shutdown. */
+async function serve(deps: ProxyDeps, { signals, edits, loader }: ProxyRun): Promise<void> {
+  const { config, policy, svid, logger } = deps;
+  const server = new ProxyServer(deps);
+  svid?.onProblem((problems) => report(logger, 'identity update refused, the last good one stays', problems));
+  policy.onProblem((problems) => report(logger, 'policy findings', problems));
+  report(logger, 'identity findings', svid?.problems() ?? []);
+  report(logger, 'policy findings', policy.problems());
+  const management = await startManagement(server, deps);
+  try {
+    await server.start();
+    const stopFollowing = followReadiness(server, deps, {
+      status: `${management.status.host}:${management.status.port}`,
+      admin: `${management.admin.host}:${management.admin.port}`,
+    });
+    edits.follow(() => void followConfig({ config, loader, server, logger }));
+    await signals.untilStopped((signal) => {
+      logger.info('shutting down', { signal });
+      return server.shutdown();
+    });
+    stopFollowing();
+  } finally {
+    await server.close();
+    await management.close();
+  }
+}
+
+function openSvidSource(config: Config): Promise<SvidSource> {
+  const { files } = config.identity;
+  return openFileSource({
+    trustDomain: config.identity.trustDomain,
+    certificateFile: files.certificate,
+    keyFile: files.key,
+    bundleFiles: files.bundles,
+    crlFiles: files.crls,
+  });
+}
+
+function workloadOf(config: Config, svid: SvidSource): ResolvedWorkload {
+  const id = svid.current()?.spiffeId;
+  if (id === undefined) throw new SallyportError('ERR_IDENTITY_MISSING', 'there is no SVID');
+  return resolveWorkload(config, id);
+}
+
+/** A flow file that cannot be opened is wrong configuration at the start; later it costs records, not the proxy. */
+async function checkWritable(file: string): Promise<void> {
+  try {
+    await (await open(file, 'a', 0o640)).close();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const hint =
+      code === 'ENOENT'
+        ? 'make its folder, or change `flows.file`'
+        : 'let the user of this process write there, or change `flows.file`';
+    throw new SallyportError('ERR_FLOWS_FILE', `flow records cannot be written to \`${file}\`: ${code}`, {
+      hint,
+      cause: error,
+    });
+  }
+}
+
+function report(logger: Logger, message: string, problems: readonly Diagnostic[]): void {
+  for (const problem of problems) {
+    const level = problem.severity === 'error' ? 'error' : problem.severity === 'warning' ? 'warn' : 'info';
+    logger[level](message, { ...problem });
+  }
+}
