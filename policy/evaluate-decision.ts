@@ -1,6 +1,6 @@
 // Decisions by the set of rules that matched: made once, frozen, shared, so that deciding allocates nothing.
 import type { Reason } from '../core/reasons.ts';
-import { DECISION_RULES_MAX } from './limits.ts';
+import { COUNT_BITS, countOf, RULES_MAX, SLOTS } from './evaluate-matches.ts';
 import type { Decision, Verdict } from './request.ts';
 import {
   RULE_WORDS,
@@ -10,18 +10,6 @@ import {
   SLOT_DRY_ALLOW,
   SLOT_DRY_DENY,
 } from './table-layout.ts';
-
-/** Rules kept of each kind of match. */
-export const RULES_MAX = DECISION_RULES_MAX;
-/** Kinds of match: deny, allow, audit, and the first two again with dry runs counted. */
-export const SLOTS = 5;
-/** How many rules each slot found travels as one number, this many bits a slot. */
-export const COUNT_BITS = 5;
-
-/** The number of rules in one slot. */
-export function countOf(counts: number, slot: number): number {
-  return (counts >>> (slot * COUNT_BITS)) & ((1 << COUNT_BITS) - 1);
-}
 
 // Distinct decisions kept, at most about 3 MB of them: two for each of these sets, a power of two.
 const SETS = 4096;

@@ -1,6 +1,7 @@
 // One request against the compiled rules: proposes entries from an index, verifies each, collects the rules
 // that match.
-import { COUNT_BITS, countOf, type DecisionCache, RULES_MAX, SLOTS } from './evaluate-decision.ts';
+import type { DecisionCache } from './evaluate-decision.ts';
+import { Matches } from './evaluate-matches.ts';
 import { headerHolds, valuesMatch } from './evaluate-request.ts';
 import type { IndexArrays } from './index-build.ts';
 import type { Decision, HttpFacts } from './request.ts';
@@ -68,9 +69,7 @@ export class Run {
   readonly #blob: string;
   readonly #headers: readonly string[];
   readonly #hasDryRun: boolean;
-  /** Rule indexes by slot, `RULES_MAX` each, ascending. */
-  readonly #found = new Int32Array(SLOTS * RULES_MAX);
-  #counts = 0;
+  readonly #matches = new Matches();
   #http: HttpFacts | null = null;
   #method = '';
   #path = '';
@@ -98,7 +97,7 @@ export class Run {
   begin(http: HttpFacts | null): void {
     this.#http = http;
     this.#hasPathHash = false;
-    this.#counts = 0;
+    this.#matches.clear();
     if (http === null) return;
     const { method, host } = http;
     this.#path = http.path;
@@ -117,7 +116,7 @@ export class Run {
   /** The decision for what was found. */
   decide(decisions: DecisionCache): Decision {
     this.end();
-    return decisions.of(this.#found, this.#counts);
+    return decisions.of(this.#matches.found, this.#matches.counts);
   }
 
   /** Forgets the request, so that the table keeps no head alive. */
@@ -282,39 +281,17 @@ export class Run {
     const code = this.#code;
     const rule = code[entry + ENTRY_RULE]!;
     const slot = code[entry + ENTRY_SLOT]!;
-    if (this.#isCollected(slot, rule)) return;
+    if (this.#matches.isSettled(slot, rule)) return;
     const denies = slot !== SLOT_ALLOW && slot !== SLOT_DRY_ALLOW;
     let c = entry + ENTRY_HEAD;
     for (let i = code[entry + ENTRY_CONDITIONS]!; i > 0; i--) {
       if (!this.holds(c, denies)) return;
       c += code[c + CONDITION_WORDS]!;
     }
-    this.#collect(slot, rule);
+    this.#matches.add(slot, rule);
     if (!this.#hasDryRun) return;
     // The would-be verdict counts the enforced rules too.
-    if (slot === SLOT_DENY) this.#collect(SLOT_DRY_DENY, rule);
-    else if (slot === SLOT_ALLOW) this.#collect(SLOT_DRY_ALLOW, rule);
-  }
-
-  /** True when finding `rule` would change nothing: its slot is full of earlier rules, or holds it. */
-  #isCollected(slot: number, rule: number): boolean {
-    const n = countOf(this.#counts, slot);
-    if (n === 0) return false;
-    const last = this.#found[slot * RULES_MAX + n - 1]!;
-    return rule === last || (n === RULES_MAX && rule > last);
-  }
-
-  /** Inserts in ascending order, once, the latest falling off when the slot is full. */
-  #collect(slot: number, rule: number): void {
-    const found = this.#found;
-    const first = slot * RULES_MAX;
-    const n = countOf(this.#counts, slot);
-    let at = first + n;
-    while (at > first && found[at - 1]! > rule) at--;
-    if (at > first && found[at - 1] === rule) return;
-    if (at === first + RULES_MAX) return;
-    for (let i = first + Math.min(n, RULES_MAX - 1); i > at; i--) found[i] = found[i - 1]!;
-    found[at] = rule;
-    if (n < RULES_MAX) this.#counts += 1 << (slot * COUNT_BITS);
+    if (slot === SLOT_DENY) this.#matches.add(SLOT_DRY_DENY, rule);
+    else if (slot === SLOT_ALLOW) this.#matches.add(SLOT_DRY_ALLOW, rule);
   }
 }

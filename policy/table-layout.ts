@@ -48,8 +48,9 @@
  * ```
  *
  * The group has one entry, so it needs no nodes: its entry is verified directly. With more than
- * `UNINDEXED_ENTRIES_MAX` it would get a root node R, and (R, kind 3: method exact, host any, hash32 "GET") -> N,
- * (N, LITERAL, hash32 "items") -> M, and M's `{*}` child would carry the entry under "path ends here".
+ * `UNINDEXED_ENTRIES_MAX` it would get a root node R, and (R, kind 3: method exact and host any, hash32
+ * "GET") -> N, (N, LITERAL, hash32 "items") -> M, and M's `{*}` child would carry the entry under "path
+ * ends here".
  *
  * INVARIANT: the index only proposes. Every candidate is verified against all of its conditions, so a
  * colliding hash costs time and never changes a verdict; what must hold is that no matching entry is left

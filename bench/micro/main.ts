@@ -1,6 +1,6 @@
 // Runs micro-benches and prints their figures: node bench/micro/main.ts [NAME…] [--json]
 import { decisionFigures } from './decision.ts';
-import type { Figure } from './measure.ts';
+import { type Figure, report } from './measure.ts';
 
 const BENCHES: Readonly<Record<string, () => Figure[] | Promise<Figure[]>>> = { decision: decisionFigures };
 
@@ -16,9 +16,4 @@ const figures: Figure[] = [];
 for (const [name, run] of Object.entries(BENCHES)) {
   if (named.length === 0 || named.includes(name)) figures.push(...(await run()));
 }
-if (json) console.log(JSON.stringify(figures));
-else for (const { name, value, unit } of figures) console.log(`${name.padEnd(56)} ${format(value)} ${unit}`);
-
-function format(value: number): string {
-  return value.toFixed(value < 10 ? 3 : 1).padStart(12);
-}
+report(figures, json);

@@ -25,3 +25,14 @@ export function fastest(times: number, run: (i: number) => void): number {
     );
   return best;
 }
+
+/** Prints figures as a table, or as one line of JSON. */
+export function report(figures: readonly Figure[], json: boolean): void {
+  if (json) console.log(JSON.stringify(figures));
+  else
+    for (const { name, value, unit } of figures) console.log(`${name.padEnd(56)} ${rounded(value)} ${unit}`);
+}
+
+function rounded(value: number): string {
+  return value.toFixed(value < 10 ? 3 : 1).padStart(12);
+}

@@ -14,7 +14,7 @@ import { selectPolicies } from '../../policy/select.ts';
 import { loadTable, type Table } from '../../policy/table.ts';
 import { type Asked, asked, optionsOf, policies, WORKLOAD } from './policy-arbitraries.ts';
 
-const RUNS = Number(process.env['SALLYPORT_TRIANGLE_RUNS'] ?? 3000);
+const RUNS = Number(process.env['SALLYPORT_TRIANGLE_RUNS'] ?? 2000);
 const SEED = Number(process.env['SALLYPORT_TRIANGLE_SEED'] ?? Date.now() & 0x7fffffff);
 
 function judged(table: Table, { connection, request, nowMs }: Asked): Decision {

@@ -102,7 +102,8 @@ const ROWS: readonly { name: string; to: Fields; allow: readonly string[]; deny:
   },
 ];
 
-// The same operation alone, among others of its caller (an index of the residual), and among many (one of the table).
+// The same operation alone, among others of its caller (an index of the residual), and among many (one of
+// the table).
 describe.each([0, 10, 200])('beside %i rules', (others) => {
   const beside = Array.from({ length: others }, (_, i) => ({
     to: [{ methods: ['GET'], paths: [`/other/${i}`] }],

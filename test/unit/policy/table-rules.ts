@@ -61,7 +61,7 @@ export function matcher(field: Field, text: string): Matcher {
   return { kind: 'exact', value: text };
 }
 
-/** Fields with their values; a name with `!` before it holds not-values, one with `[x]` after it a header's name. */
+/** Fields with their values: `!` before a name makes not-values, `[x]` after it names a header. */
 export type Fields = Readonly<Record<string, readonly string[]>>;
 
 /** `{ methods: ['GET'], '!paths': ['/a'] }` as a clause. */
