@@ -47,13 +47,13 @@ export class Downstream implements ExchangePort {
     const { runtime, options } = context;
     this.head = new RequestParser(context.parserOptions);
     this.judge = new Judge(runtime.enforcement, runtime.clock, peer.facts);
-    this.request = new RequestState(peer, this.head);
+    this.forwarding = new Forwarding(context, peer);
+    this.request = new RequestState(peer, this.head, this.forwarding);
     this.input = new CallerInput(socket);
     this.due = new Deadline(runtime.sweeper);
     this.due.arm(options.idleTimeoutMs, 'idle-timeout');
     this.lifetime = new Lifetime(context, peer);
     this.lingering = new LingeringClose(this.input, this.due);
-    this.forwarding = new Forwarding(context, peer);
     this.exchange = new Exchange(this, context.pool, options.exchange);
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => this.onEnd());

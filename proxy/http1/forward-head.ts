@@ -2,7 +2,7 @@
 // to the application"). Built from the very lines that were judged.
 
 import { copyLines } from './copy-lines.ts';
-import type { RequestHead } from './head.ts';
+import { KNOWN_HEADERS, type RequestHead } from './head.ts';
 import {
   bits,
   CONNECTION,
@@ -61,15 +61,11 @@ const ALWAYS_DROPPED = bits(
 );
 const HOPS_DROPPED = bits(X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED, X_REAL_IP);
 const TRACE_DROPPED = bits(TRACEPARENT, TRACESTATE);
+const KNOWN_NAMES: readonly string[] = KNOWN_HEADERS;
 
 /** The head to write upstream, with its empty line: always HTTP/1.1, origin-form or `*`, one Host. */
 export function forwardHead(head: RequestHead, options: ForwardOptions): string {
-  const trusted = typeof options.forwarded === 'object';
-  let dropped = ALWAYS_DROPPED;
-  if (!trusted) dropped |= HOPS_DROPPED;
-  if (options.requestId !== null) dropped |= 1 << X_REQUEST_ID;
-  if (options.traceparent !== null) dropped |= TRACE_DROPPED;
-  if (head.minor === 0) dropped |= 1 << EXPECT; // RFC 9110 section 10.1.1: HTTP/1.0 has no expectations
+  const dropped = droppedFrom(head, options);
   // PERF: an unchanged HTTP/1.1 request line is part of the first slice.
   const kept = head.pathUnchanged && head.minor === 1;
   let out = kept ? '' : `${head.method} ${head.path}${head.query} HTTP/1.1\r\n`;
@@ -81,10 +77,64 @@ export function forwardHead(head: RequestHead, options: ForwardOptions): string 
   if (options.requestId !== null) out += `x-request-id: ${options.requestId}\r\n`;
   if (options.traceparent !== null) out += `traceparent: ${options.traceparent}\r\n`;
   out += `x-forwarded-for: ${earlierHops(head, options)}${options.sourceIp}\r\n`;
-  if (!trusted || head.headerValues('x-forwarded-proto') === undefined) {
-    out += `x-forwarded-proto: ${options.proto}\r\n`;
-  }
+  if (addsProto(head, options)) out += `x-forwarded-proto: ${options.proto}\r\n`;
   return `${out}\r\n`;
+}
+
+/**
+ * The values that the field `name` (lower case) has in the head that `forwardHead` writes, undefined when it has
+ * none. INVARIANT: policies judge these, never what the caller claimed in a field that is replaced or dropped.
+ */
+export function forwardedValues(
+  head: RequestHead,
+  options: ForwardOptions,
+  name: string,
+): readonly string[] | undefined {
+  const own = ownValue(head, options, name);
+  if (own !== null) return [own];
+  const id = KNOWN_NAMES.indexOf(name);
+  const dropped = id > 0 && ((droppedFrom(head, options) >>> id) & 1) !== 0;
+  return dropped || head.connectionNames.includes(name) ? undefined : head.headerValues(name);
+}
+
+/** What `forwardHead` writes itself; null = the caller's lines decide. */
+function ownValue(head: RequestHead, options: ForwardOptions, name: string): string | null {
+  switch (name) {
+    case 'host':
+      return head.host === '' ? options.authority : null;
+    case 'transfer-encoding':
+      return head.chunked ? 'chunked' : null;
+    case 'connection':
+      return head.upgrade === '' ? null : 'Upgrade';
+    case 'upgrade':
+      return head.upgrade === '' ? null : head.upgrade;
+    case 'x-forwarded-client-cert':
+      return options.clientCert;
+    case 'x-request-id':
+      return options.requestId;
+    case 'traceparent':
+      return options.traceparent;
+    case 'x-forwarded-for':
+      return earlierHops(head, options) + options.sourceIp;
+    case 'x-forwarded-proto':
+      return addsProto(head, options) ? options.proto : null;
+    default:
+      return null;
+  }
+}
+
+/** Known names whose lines do not go on. */
+function droppedFrom(head: RequestHead, options: ForwardOptions): number {
+  let dropped = ALWAYS_DROPPED;
+  if (typeof options.forwarded !== 'object') dropped |= HOPS_DROPPED;
+  if (options.requestId !== null) dropped |= 1 << X_REQUEST_ID;
+  if (options.traceparent !== null) dropped |= TRACE_DROPPED;
+  if (head.minor === 0) dropped |= 1 << EXPECT; // RFC 9110 section 10.1.1: HTTP/1.0 has no expectations
+  return dropped;
+}
+
+function addsProto(head: RequestHead, options: ForwardOptions): boolean {
+  return typeof options.forwarded !== 'object' || head.headerValues('x-forwarded-proto') === undefined;
 }
 
 /** One line, not one more: an application that reads only the first or the last line must not be misled. */

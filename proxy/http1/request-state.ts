@@ -5,11 +5,13 @@ import type { ConnectionFacts, Decision, HttpFacts, RequestFacts, Verdict } from
 import type { Peer } from '../peer.ts';
 import type { ConnectionRecord, RequestRecord } from '../record/record.ts';
 import { isRequestId, isTraceparent, type RequestIds } from '../request-ids.ts';
+import type { Forwarding } from './forwarding.ts';
 import type { RequestHead } from './head.ts';
 
 export class RequestState implements RequestRecord, RequestFacts {
   readonly connection: ConnectionRecord;
-  readonly http: HttpFacts;
+  /** What policies judge: the request as it is forwarded. */
+  readonly http: HttpFacts = this;
   /** What the connection fixes, for near misses. */
   readonly facts: ConnectionFacts;
   requestId = '';
@@ -35,12 +37,13 @@ export class RequestState implements RequestRecord, RequestFacts {
   /** True when the caller's own traceparent and tracestate go on. */
   traceparentKept = false;
   private readonly head: RequestHead;
+  private readonly forwarding: Forwarding;
 
-  constructor(peer: Peer, head: RequestHead) {
+  constructor(peer: Peer, head: RequestHead, forwarding: Forwarding) {
     this.connection = peer.record;
     this.facts = peer.facts;
     this.head = head;
-    this.http = head;
+    this.forwarding = forwarding;
   }
 
   get method(): string {
@@ -50,13 +53,13 @@ export class RequestState implements RequestRecord, RequestFacts {
     return this.head.path;
   }
   get host(): string {
-    return this.head.host;
+    return this.forwarding.host(this.head);
   }
   get httpMinor(): number {
     return this.head.minor;
   }
   headerValues(name: string): readonly string[] | undefined {
-    return this.head.headerValues(name);
+    return this.forwarding.values(this.head, this, name);
   }
 
   /** Starts the record of the head that was just read. */

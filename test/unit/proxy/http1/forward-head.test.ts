@@ -1,6 +1,7 @@
 // The request head that the application gets, byte for byte.
 import { describe, expect, test } from 'vitest';
-import { type ForwardOptions, forwardHead } from '../../../../proxy/http1/forward-head.ts';
+import { type ForwardOptions, forwardedValues, forwardHead } from '../../../../proxy/http1/forward-head.ts';
+import { KNOWN_HEADERS } from '../../../../proxy/http1/head.ts';
 import { type ParserChoice, parseRequest } from './parsing.ts';
 
 const BASE: ForwardOptions = {
@@ -260,6 +261,16 @@ describe('forwardHead', () => {
         upgrade,
         pathUnchanged: true,
       });
+    }
+  });
+
+  test('policies judge every field with the values that were forwarded', () => {
+    for (const { name, input, parser, options } of rows) {
+      const { head } = parseRequest(`${input.join('\r\n')}\r\n\r\n`, parser);
+      const all = { ...BASE, ...options };
+      const again = parseRequest(forwardHead(head, all), parser).head;
+      for (const field of [...KNOWN_HEADERS.slice(1), 'x', 'x-a', 'accept'])
+        expect(forwardedValues(head, all, field), `${name}: ${field}`).toEqual(again.headerValues(field));
     }
   });
 });
