@@ -225,21 +225,40 @@ const rule: fc.Arbitrary<Omit<Rule, 'id'>> = fc.record({
   at: fc.constant({ file: 'generated.yaml' }),
 });
 
-// Many rules of one caller, so that an index is built, and the same for the residual of many sources.
-const narrowRule: fc.Arbitrary<Omit<Rule, 'id'>> = fc.record({
-  from: fc.constantFrom(
-    null,
-    [[sourceCondition('local/ns/shop/sa/web')]],
-    [[sourceCondition('local/ns/web/sa/web')]],
-  ),
-  to: fc.array(clause(OPERATION_FIELDS, 'to.operation'), { minLength: 1, maxLength: 2 }),
-  when: fc.constant([]),
-  at: fc.constant({ file: 'generated.yaml' }),
-});
+const WEB_OF_SHOP = [[principalCondition('local/ns/shop/sa/web')]];
+const WEB_OF_WEB = [[principalCondition('local/ns/web/sa/web')]];
 
-function sourceCondition(value: string): Condition {
+function principalCondition(value: string): Condition {
   return { field: 'principals', name: 'from.source.principals', values: [exact(value)], notValues: [] };
 }
+
+// Many rules of few callers, so that a residual builds an index; of one, so that the table does.
+const narrowRule = (sources: readonly Rule['from'][]): fc.Arbitrary<Omit<Rule, 'id'>> =>
+  fc.record({
+    from: fc.constantFrom(...sources),
+    to: fc.array(clause(OPERATION_FIELDS, 'to.operation'), { minLength: 1, maxLength: 2 }),
+    when: fc.constant([]),
+    at: fc.constant({ file: 'generated.yaml' }),
+  });
+
+// A few operations only, so that paths share segments that an index passes over.
+const sharedPath = fc
+  .array(fc.constantFrom('/a', '/a/b', '/a/b/c', '/a/b/x.json'), { minLength: 1, maxLength: 2 })
+  .chain((paths) =>
+    fc.tuple(
+      ...paths.map((path) =>
+        fc.constantFrom(exact(path), prefix(path), prefix(`${path}/`), template(`${path}/{*}`)),
+      ),
+    ),
+  )
+  .map(
+    (values): Omit<Rule, 'id'> => ({
+      from: null,
+      to: [[{ field: 'paths', name: 'to.operation.paths', values, notValues: [] }]],
+      when: [],
+      at: { file: 'generated.yaml' },
+    }),
+  );
 
 type DraftPolicy = Omit<Policy, 'name' | 'rules'> & { readonly rules: readonly Omit<Rule, 'id'>[] };
 
@@ -251,9 +270,16 @@ const policy: fc.Arbitrary<DraftPolicy> = fc
     targetRefs: fc.constant(null),
     rules: fc.oneof(
       { arbitrary: fc.array(rule, { maxLength: 5 }), weight: 6 },
-      { arbitrary: fc.array(narrowRule, { minLength: 1, maxLength: 24 }), weight: 5 },
+      {
+        arbitrary: fc.array(narrowRule([null, WEB_OF_SHOP, WEB_OF_WEB]), { minLength: 1, maxLength: 24 }),
+        weight: 4,
+      },
+      { arbitrary: fc.array(sharedPath, { minLength: 5, maxLength: 12 }), weight: 2 },
       // More than 64 entries of one source: an index of the table itself.
-      { arbitrary: fc.array(narrowRule, { minLength: 60, maxLength: 90, size: 'max' }), weight: 1 },
+      {
+        arbitrary: fc.array(narrowRule([WEB_OF_SHOP]), { minLength: 50, maxLength: 80, size: 'max' }),
+        weight: 1,
+      },
     ),
     dryRun: fc.oneof(
       { arbitrary: fc.constant(false), weight: 4 },

@@ -120,6 +120,29 @@ describe.each([0, 10, 200])('beside %i rules', (others) => {
   });
 });
 
+// Segments that all indexed paths share are passed over; what is said about them on the way must not be.
+test.each([
+  {
+    paths: ['/a/*', '/a/b/c/d', '/a/b/c/{*}/e', '/a/b/c/d*'],
+    allow: ['/a/', '/a/x', '/a/b/c/d'],
+    deny: ['/a', '/x/b/c/d'],
+  },
+  { paths: ['/a/{**}/z', '/a/b/c/*'], allow: ['/a/b/z', '/a/b/c/'], deny: ['/a/b', '/a/b/c', '/x/b/c/'] },
+  {
+    paths: ['/a/b/c/{*}'],
+    allow: ['/a/b/c/d'],
+    deny: ['/a/b/c', '/a/b/c/', '/a/x/c/d', '/x/b/c/d', '/a/b', '/a', '/'],
+  },
+  { paths: ['/a/b/c/*'], allow: ['/a/b/c/', '/a/b/c/d'], deny: ['/a/b/c', '/a/b/x/', '/a/b/', '/'] },
+])('paths that share segments: $paths', ({ paths, allow, deny }) => {
+  const copies = [1, 2, 3, 4, 5].map(() => ({ to: paths.map((path) => ({ paths: [path] })) }));
+  const table = tableOf([policy('web', copies)]);
+  for (const path of allow)
+    expect([path, ask(table, request(`GET ${path}`)).ruleIndexes]).toEqual([path, [0, 1, 2, 3, 4]]);
+  for (const path of deny)
+    expect([path, ask(table, request(`GET ${path}`)).reason]).toEqual([path, 'default-deny']);
+});
+
 describe('hosts', () => {
   const ROWS: readonly { hosts: string[]; allow: string[]; deny: string[] }[] = [
     { hosts: ['cart'], allow: ['cart', 'cart:8080'], deny: ['cart.shop', '', 'xcart'] },
