@@ -223,7 +223,7 @@ export class HttpListener implements HttpListenerContext, Swept {
       const why = `\`${principal ?? ''}\` expired, identity.graceAfterExpiry lets it in`;
       runtime.notice('expired-certificate', `fail-open: connection ${id} on listener ${ref.name}: ${why}`);
     }
-    const connection = new Downstream(this, peer, secured?.socket ?? socket);
+    const connection = new Downstream(this, peer, secured?.socket ?? socket, socket);
     this.connections.add(connection);
     runtime.recorder.connectionOpened(ref);
     if (principal === null) return;

@@ -33,6 +33,7 @@ export class Downstream implements ExchangePort {
   refusing: Reason | null = null;
   readonly input: CallerInput;
   readonly due: Deadline;
+  private readonly raw: net.Socket;
   private readonly lifetime: Lifetime;
   private readonly lingering: LingeringClose;
   private readonly forwarding: Forwarding;
@@ -40,10 +41,12 @@ export class Downstream implements ExchangePort {
   private closing = false;
   private running = false;
 
-  constructor(context: HttpListenerContext, peer: Peer, socket: net.Socket) {
+  /** `raw`: the TCP socket below `socket`. */
+  constructor(context: HttpListenerContext, peer: Peer, socket: net.Socket, raw: net.Socket = socket) {
     this.context = context;
     this.peer = peer;
     this.socket = socket;
+    this.raw = raw;
     const { runtime, options } = context;
     this.head = new RequestParser(context.parserOptions);
     this.judge = new Judge(runtime.enforcement, runtime.clock, peer.facts);
@@ -61,8 +64,6 @@ export class Downstream implements ExchangePort {
     socket.on('error', () => undefined); // always followed by `close`, which does the work
     socket.on('close', () => this.onClose());
   }
-
-  // ── What the listener and the guard call ────────────────────────────────
 
   /** Notices deadlines; called at every tick of the sweeper. */
   sweep(nowMs: number): void {
@@ -97,7 +98,9 @@ export class Downstream implements ExchangePort {
 
   /** Verifies the caller again after bundles or CRLs changed. */
   reverify(own: ServerIdentity): void {
-    if (this.state !== 'closed' && !this.lifetime.reverify(own)) this.drain();
+    if (this.state === 'closed' || this.lifetime.reverify(own)) return;
+    this.refusing = 'identity-withdrawn'; // also the request of which half the head is here
+    this.drain();
   }
 
   /** Judges the request in flight again after a swap; `revoke` is called when it is now denied. */
@@ -110,8 +113,6 @@ export class Downstream implements ExchangePort {
   revoke(): void {
     this.exchange.fail('policy-revoked');
   }
-
-  // ── What the inbound path calls, and ExchangePort ─────────────────────────────────────────
 
   /** Hands the request to the exchange with the body bytes that came with its head. */
   forward(permit: Permit): void {
@@ -162,9 +163,8 @@ export class Downstream implements ExchangePort {
   abort(reason: Reason): void {
     finishRequest(this, reason);
     this.state = 'closed';
-    // A plaintext caller takes an orderly close for the end of a response; TLS without close_notify is none.
-    if (this.peer.record.tlsVersion === null) this.socket.resetAndDestroy();
-    else this.socket.destroy();
+    // An orderly close can end a response, and clients (curl among them) forgive TLS its missing close_notify.
+    this.raw.resetAndDestroy();
   }
 
   completed(reusable: boolean): void {
