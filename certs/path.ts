@@ -51,6 +51,8 @@ export interface PathRequest {
   readonly crls: readonly Crl[];
   readonly purpose: PeerPurpose;
   readonly nowMs: number;
+  /** Milliseconds after its end for which the leaf, and only the leaf, counts as valid. */
+  readonly leafGraceMs: number;
 }
 
 /** Signature checks that repeat, kept for as long as their objects: owned by a verifier. */
@@ -127,6 +129,7 @@ const sameKeyId = (subjectKeyId: string | null, authorityKeyId: string | null): 
 function validatePath(search: Search, path: readonly Certificate[]): ValidPath | CertificateFault {
   let [notBeforeMs, notAfterMs, crlsUntilMs] = [0, Infinity, Infinity];
   let pathLength = PATH_DEPTH_MAX;
+  const { nowMs, leafGraceMs } = search.request;
   const constraints: NameConstraints[] = [];
   for (const [i, certificate] of path.entries()) {
     const issuer = path[i - 1];
@@ -135,7 +138,7 @@ function validatePath(search: Search, path: readonly Certificate[]): ValidPath |
     if (issuer !== undefined && !signedBy(search.memo, certificate, issuer)) {
       return fault('untrusted-certificate', `${nameOf(certificate)} is not signed by ${nameOf(issuer)}`);
     }
-    const timeFault = validityFault(certificate, search.request.nowMs, isLeaf);
+    const timeFault = validityFault(certificate, { nowMs, graceMs: isLeaf ? leafGraceMs : 0, isLeaf });
     if (timeFault !== null) return timeFault;
     notBeforeMs = Math.max(notBeforeMs, certificate.notBeforeMs);
     notAfterMs = Math.min(notAfterMs, certificate.notAfterMs);
@@ -177,12 +180,16 @@ function signingFault(ca: Certificate, isAnchor: boolean, purpose: PeerPurpose):
   return allowsPurpose(ca, purpose) ? null : `extended key usage does not allow ${purpose}Auth`;
 }
 
-function validityFault(certificate: Certificate, nowMs: number, isLeaf: boolean): CertificateFault | null {
+function validityFault(
+  certificate: Certificate,
+  at: { readonly nowMs: number; readonly graceMs: number; readonly isLeaf: boolean },
+): CertificateFault | null {
+  const { nowMs, graceMs, isLeaf } = at;
   const what = isLeaf ? 'the certificate' : nameOf(certificate);
   if (nowMs < certificate.notBeforeMs)
     return fault('expired-certificate', `${what} is not valid before ${isoTime(certificate.notBeforeMs)}`);
   // RFC 5280 section 4.1.2.5: the period includes notAfter, which counts whole seconds
-  if (nowMs >= certificate.notAfterMs + 1000)
+  if (nowMs >= certificate.notAfterMs + 1000 + graceMs)
     return fault('expired-certificate', `${what} expired at ${isoTime(certificate.notAfterMs)}`);
   return null;
 }

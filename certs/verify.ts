@@ -42,8 +42,11 @@ export interface TrustState {
 
 /** Verifies peers against one generation of bundles and CRLs; a new generation takes a new verifier. */
 export interface PeerVerifier {
-  /** `chain`: DER as sent, leaf first. The buffers must not change afterwards. Never throws on peer input. */
-  verify(chain: readonly Buffer[], nowMs: number): PeerVerdict;
+  /**
+   * `chain`: DER as sent, leaf first. The buffers must not change afterwards. Never throws on peer input.
+   * `leafGraceMs`: how long an expired leaf is still accepted (fail-open); its CAs and CRLs must hold all the same.
+   */
+  verify(chain: readonly Buffer[], nowMs: number, leafGraceMs?: number): PeerVerdict;
 }
 
 /** Makes a verifier for peers that act as `purpose`. */
@@ -59,9 +62,14 @@ export function createPeerVerifier(
     intermediates: new Map(),
   };
   return {
-    verify(chain, nowMs) {
+    verify(chain, nowMs, leafGraceMs = 0) {
       const leaf = chain[0];
       if (leaf === undefined) return refuse('no-certificate', 'the peer sent no certificate');
+      // What only the grace lets through is not remembered: the next call may come without it.
+      if (leafGraceMs > 0) {
+        const graced = verifyChain(chain, { nowMs, leafGraceMs }, context);
+        return 'verdict' in graced ? graced.verdict : graced;
+      }
       const key = leaf.length > CHAIN_BYTES_MAX ? '' : hash('sha256', leaf, 'hex');
       const known = verified.get(key);
       if (known !== undefined) {
@@ -71,8 +79,8 @@ export function createPeerVerifier(
           return known.verdict;
         }
       }
-      const result = verifyChain(chain, nowMs, context);
-      if (!('validUntilMs' in result)) return result;
+      const result = verifyChain(chain, { nowMs, leafGraceMs }, context);
+      if (!('verdict' in result)) return result;
       if (verified.size >= VERIFIED_LEAVES_MAX) verified.delete(verified.keys().next().value ?? '');
       verified.set(key, result);
       return result.verdict;
@@ -96,7 +104,7 @@ interface VerifiedLeaf {
 
 function verifyChain(
   chain: readonly Buffer[],
-  nowMs: number,
+  times: Pick<PathRequest, 'nowMs' | 'leafGraceMs'>,
   context: Context,
 ): VerifiedLeaf | CertificateFault {
   const certificates = parseChain(chain, context.intermediates);
@@ -117,7 +125,7 @@ function verifyChain(
     bundle,
     crls: context.state.crls.get(spiffeId.trustDomain) ?? [],
     purpose: context.purpose,
-    nowMs,
+    ...times,
   };
   const path = findPath(request, context.memo);
   if (!path.ok) return foreignSigner(request, path, context) ?? path;

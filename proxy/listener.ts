@@ -1,7 +1,7 @@
 // One listening address: accepts connections within the limits, has their callers verified, and owns what is open.
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
-import type { ListenerConfig } from '../core/config-schema.ts';
+import type { ListenerConfig } from '../core/config.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { Reason } from '../core/reasons.ts';
 import { UpstreamPool } from './forward/pool.ts';
@@ -53,6 +53,8 @@ export class HttpListener implements HttpListenerContext, Swept {
     net.Socket,
     { readonly arrival: Arrival; readonly deadlineMs: number }
   >();
+  /** Connections that only identity.graceAfterExpiry keeps, each counted once. */
+  private readonly failedOpen = new WeakSet<Downstream>();
   private readonly perIdentity = new Map<string, number>();
   private readonly idPrefix = randomBytes(6).toString('hex');
   private opened = 0;
@@ -91,6 +93,11 @@ export class HttpListener implements HttpListenerContext, Swept {
     });
   }
 
+  /** Connections, and sockets whose handshake is not over. */
+  get openSockets(): number {
+    return this.connections.size + this.pending.size;
+  }
+
   /** No new connections; those that are open go on. */
   stopAccepting(): void {
     this.server.close();
@@ -116,7 +123,10 @@ export class HttpListener implements HttpListenerContext, Swept {
       this.settle(arrival);
       this.refuse(arrival, 'handshake-timeout', 'timeouts.handshake passed');
     }
-    for (const connection of this.connections) connection.sweep(nowMs);
+    for (const connection of this.connections) {
+      connection.sweep(nowMs);
+      if (this.graceAfterExpiryMs > 0) this.noticeGrace(connection);
+    }
     this.pool.sweep(nowMs);
   }
 
@@ -184,7 +194,8 @@ export class HttpListener implements HttpListenerContext, Swept {
       return this.refuse(arrival, 'no-identity', own === null ? 'there is no SVID' : 'the own SVID expired');
     }
     const options = {
-      own,
+      context: own.context,
+      own: () => this.deps.identity() ?? own,
       requestCertificate: this.deps.config.mtls !== 'server-tls',
       graceAfterExpiryMs: this.graceAfterExpiryMs,
       now,
@@ -216,22 +227,34 @@ export class HttpListener implements HttpListenerContext, Swept {
       graceAfterExpiryMs: this.graceAfterExpiryMs,
       remoteIpPerRequest: typeof this.options.forwarded === 'object',
     });
-    const { principal, id } = peer.record;
+    const { principal } = peer.record;
     if (secured !== null) runtime.recorder.handshake(ref, 'ok', { sourceIp, principal, message: '' });
-    if (secured?.failOpen === true) {
-      runtime.recorder.failOpen(ref, 'expired-certificate');
-      const why = `\`${principal ?? ''}\` expired, identity.graceAfterExpiry lets it in`;
-      runtime.notice('expired-certificate', `fail-open: connection ${id} on listener ${ref.name}: ${why}`);
-    }
     const connection = new Downstream(this, peer, secured?.socket ?? socket, socket);
     this.connections.add(connection);
     runtime.recorder.connectionOpened(ref);
+    if (secured?.failOpen === true) this.failOpen(connection);
     if (principal === null) return;
     const count = (this.perIdentity.get(principal) ?? 0) + 1;
     this.perIdentity.set(principal, count);
     if (count <= this.deps.config.limits.connectionsPerIdentity) return;
     connection.refusing = 'identity-connection-limit';
     connection.deadline(REFUSED_MS, 'idle-timeout');
+  }
+
+  /** An SVID that expires on a live connection fails open as well. */
+  private noticeGrace(connection: Downstream): void {
+    const expiredAtMs = connection.peer.expiresAtMs - this.graceAfterExpiryMs;
+    if (this.runtime.sweeper.wallMs >= expiredAtMs) this.failOpen(connection);
+  }
+
+  private failOpen(connection: Downstream): void {
+    if (this.failedOpen.has(connection)) return;
+    this.failedOpen.add(connection);
+    const { runtime, ref } = this;
+    const { id, principal } = connection.peer.record;
+    runtime.recorder.failOpen(ref, 'expired-certificate');
+    const why = `the SVID of \`${principal ?? ''}\` expired, identity.graceAfterExpiry keeps it`;
+    runtime.notice('expired-certificate', `fail-open: connection ${id} on listener ${ref.name}: ${why}`);
   }
 
   /** Forgets a pending socket; false when it was forgotten before. */

@@ -19,7 +19,9 @@ export interface Secured {
 }
 
 export interface HandshakeOptions {
-  readonly own: ServerIdentity;
+  readonly context: tls.SecureContext;
+  /** What the peer is verified against when its certificate is there: a bundle may have gone since the ClientHello. */
+  readonly own: () => ServerIdentity;
   /** False for `server-tls`: no client certificate is asked for. */
   readonly requestCertificate: boolean;
   readonly graceAfterExpiryMs: number;
@@ -50,7 +52,7 @@ export function startHandshake(
 ): tls.TLSSocket {
   const socket = new tls.TLSSocket(raw, {
     isServer: true,
-    secureContext: options.own.context,
+    secureContext: options.context,
     requestCert: options.requestCertificate,
     // With `true` OpenSSL itself answers a missing certificate with the alert certificate_required.
     rejectUnauthorized: options.requestCertificate,
@@ -81,7 +83,7 @@ export function startHandshake(
       return outcome.secured({ socket, identity: null, chain: [], sni, tlsVersion, failOpen: false });
     }
     const chain = chainOf(socket.getPeerX509Certificate());
-    const verdict = verifyPeer(options.own, chain, opensslError(socket), {
+    const verdict = verifyPeer(options.own(), chain, opensslError(socket), {
       nowMs: options.now(),
       graceAfterExpiryMs: options.graceAfterExpiryMs,
     });

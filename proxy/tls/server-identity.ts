@@ -65,7 +65,8 @@ export function verifyPeer(
     };
   }
   if (verdict.reason !== 'expired-certificate' || graceAfterExpiryMs === 0) return verdict;
-  const graced = own.verifier.verify(chain, nowMs - graceAfterExpiryMs);
-  if (!graced.ok || (opensslError !== null && opensslError !== 'CERT_HAS_EXPIRED')) return verdict;
+  const graced = own.verifier.verify(chain, nowMs, graceAfterExpiryMs);
+  if (!graced.ok) return graced;
+  if (opensslError !== null && opensslError !== 'CERT_HAS_EXPIRED') return verdict;
   return { ok: true, identity: graced.identity, failOpen: true };
 }

@@ -1,9 +1,9 @@
 // A caller that resets its connection right after its request: the kernel forgets the addresses, the rules must not.
 import { once } from 'node:events';
 import net from 'node:net';
-import tls from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { eventually, openConnections } from './stage/observe.ts';
+import { HoldingRelay } from './stage/relay.ts';
 import { ALLOW_MESH, type RunningProxy, Stage } from './stage/stage.ts';
 import { Application, answering, call, get, OK, targets, Wire } from './stage/wire.ts';
 
@@ -69,42 +69,16 @@ test('in plaintext: the request does not arrive', async () => {
 test('over mTLS, with the request behind the last bytes of the handshake: it does not arrive', async () => {
   const { stage, application, proxy } = await start('strict');
   const web = await stage.svid('web', 'spiffe://example.org/ns/shop/sa/web');
-  // A relay from 127.0.0.9 that holds everything after the ClientHello back.
-  const held: Buffer[] = [];
-  const outward = net.connect({ port: stage.port, host: '127.0.0.1', localAddress: '127.0.0.9' });
-  outward.on('error', () => undefined);
-  const relay = net.createServer((inward) => {
-    let first = true;
-    inward.on('error', () => undefined);
-    inward.on('data', (chunk: Buffer) => {
-      if (first) outward.write(chunk);
-      else held.push(chunk);
-      first = false;
-    });
-    outward.on('data', (chunk: Buffer) => inward.write(chunk));
-  });
-  relay.listen(0, '127.0.0.1');
-  await once(relay, 'listening');
-  const { port } = relay.address() as net.AddressInfo;
-  const caller = tls.connect({
-    port,
-    host: '127.0.0.1',
-    servername: 'localhost',
-    ca: stage.authority.certificatePem,
-    cert: web.certificatePem,
-    key: web.keyPem,
-  });
-  caller.on('error', () => undefined);
-  await once(caller, 'secureConnect');
-  const finished = held.reduce((sum, { length }) => sum + length, 0);
-  caller.write(get('/items/1'));
+  const relay = await HoldingRelay.start({ port: stage.port, host: '127.0.0.1', localAddress: '127.0.0.9' });
+  const caller = await call(stage, web, { port: relay.port });
+  const finished = relay.heldBytes;
+  caller.send(get('/items/1'));
   await eventually(
-    () => held.reduce((sum, { length }) => sum + length, 0),
+    () => relay.heldBytes,
     (bytes) => bytes > finished,
   );
   proxy.child.kill('SIGSTOP');
-  await deliverAndReset(proxy, outward, held);
-  caller.destroy();
+  await deliverAndReset(proxy, relay.outward, relay.held);
   relay.close();
   const other = await call(stage, web);
   other.send(get('/from-elsewhere', 'Connection: close\r\n'));

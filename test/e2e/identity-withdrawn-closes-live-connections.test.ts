@@ -1,0 +1,173 @@
+// A bundle removed, a certificate revoked, an SVID expired: the live connections of these peers end, the others stay.
+import { writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Authority, createAuthority } from '../../certs/authority.ts';
+import { adminPage, eventually, metric, openConnections } from './stage/observe.ts';
+import { HoldingRelay } from './stage/relay.ts';
+import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
+import { Application, call, get, OK, targets, type Wire } from './stage/wire.ts';
+
+const IDENTITY = `trustDomain: example.org
+files:
+  certificate: server.pem
+  key: server.key
+  bundles: { example.org: ca.pem }
+  crls: { example.org: ca.crl }`;
+const FORCED_MS = 10_000;
+
+let stage: Stage;
+let application: Application;
+let proxy: RunningProxy;
+let old: Authority;
+let friend: SvidFiles;
+const revokedSerials: string[] = [];
+/** Requests for /slow/…, answered when a test says so. */
+const held = new Map<string, Wire>();
+
+function writeCrl(): void {
+  writeFileSync(stage.path('ca.crl'), stage.authority.issueCrl({ revokedSerials }));
+}
+
+beforeAll(async () => {
+  stage = await Stage.create();
+  application = await Application.start((wire) => {
+    let answered = 0;
+    wire.socket.on('data', () => {
+      const heads = wire.text.split('\r\n\r\n').slice(0, -1);
+      for (; answered < heads.length; answered++) {
+        const target = heads[answered]?.split(' ')[1] ?? '';
+        if (target.startsWith('/slow/')) held.set(target, wire);
+        else wire.send(OK);
+      }
+    });
+  });
+  old = await createAuthority({ trustDomain: 'example.org' });
+  stage.write('ca.pem', stage.authority.certificatePem + old.certificatePem);
+  writeCrl();
+  friend = await stage.svid('friend', 'spiffe://example.org/ns/shop/sa/friend');
+  proxy = await stage.start({ upstreamPort: application.port, identity: IDENTITY });
+});
+
+afterAll(async () => {
+  await stage.close();
+  application.close();
+});
+
+/** A connection whose first request was answered. */
+async function idle(svid: SvidFiles): Promise<Wire> {
+  const wire = await call(stage, svid);
+  wire.send(get('/warm'));
+  await wire.until((text) => text.endsWith('ok'));
+  return wire;
+}
+
+/** A connection with a request that the application has and does not answer. */
+async function inFlight(svid: SvidFiles, target: string): Promise<Wire> {
+  const wire = await call(stage, svid);
+  wire.send(get(target));
+  await eventually(
+    () => held.has(target),
+    (arrived) => arrived,
+  );
+  return wire;
+}
+
+async function stillServed(wire: Wire): Promise<void> {
+  const before = wire.text.length;
+  wire.send(get('/again'));
+  await wire.until((text) => text.length > before && text.endsWith('ok'));
+}
+
+test('a removed CA: idle closed at once, in flight finished or cut off after 10 s, half a head never served', async () => {
+  const svid = await stage.svid('old', 'spiffe://example.org/ns/shop/sa/old', { authority: old });
+  const other = await idle(friend);
+  const waiting = await idle(svid);
+  const finishing = await inFlight(svid, '/slow/finishing');
+  const stuck = await inFlight(svid, '/slow/stuck');
+  const half = await call(stage, svid);
+  half.send('GET /half HTTP/1.1\r\nHost: cart.shop\r\n');
+  await eventually(
+    () => openConnections(stage),
+    (n) => n === 5,
+  );
+
+  stage.write('ca.pem', stage.authority.certificatePem);
+  expect(await waiting.end()).toMatch(/ok$/);
+  const withdrawnMs = performance.now();
+  half.send('\r\n');
+  expect(await half.end()).not.toContain('200 OK');
+  held.get('/slow/finishing')?.send(OK);
+  expect(await finishing.end()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*ok$/);
+  expect(performance.now() - withdrawnMs).toBeLessThan(FORCED_MS);
+  expect(await stuck.end(FORCED_MS * 2)).toBe('');
+  expect(performance.now() - withdrawnMs).toBeGreaterThan(FORCED_MS - 1_000);
+  expect(targets(application)).not.toContain('/half');
+  await stillServed(other);
+  other.socket.destroy();
+  await proxy.line((line) => line['reason'] === 'identity-withdrawn' && line['http'] !== undefined);
+  for (const wire of [waiting, half, finishing, stuck]) wire.socket.destroy();
+  await eventually(
+    () => openConnections(stage),
+    (n) => n === 0,
+  );
+});
+
+test('a handshake that began before its CA was removed ends without a connection', async () => {
+  const served = await createAuthority({ trustDomain: 'example.org' });
+  const svid = await stage.svid('begun', 'spiffe://example.org/ns/shop/sa/begun', { authority: served });
+  const swap = async (pem: string): Promise<void> => {
+    const swaps = (): number => proxy.lines.filter((line) => line['msg'] === 'identity swapped').length;
+    const before = swaps();
+    stage.write('ca.pem', pem);
+    await eventually(swaps, (n) => n > before);
+  };
+  await swap(stage.authority.certificatePem + served.certificatePem);
+  const relay = await HoldingRelay.start({ port: stage.port, host: '127.0.0.1' });
+  const caller = await call(stage, svid, { port: relay.port }); // the client is done, the proxy waits for its part
+  caller.send(get('/begun'));
+  await swap(stage.authority.certificatePem);
+  relay.release();
+  expect(await caller.end()).toBe('');
+  relay.close();
+  expect(targets(application)).not.toContain('/begun');
+});
+
+test('a certificate that comes on the CRL: its connection ends, another of the same caller stays', async () => {
+  const spiffeId = 'spiffe://example.org/ns/shop/sa/web';
+  const issued = await stage.authority.issue({ spiffeId });
+  const files = {
+    certificatePem: issued.chainPem,
+    keyPem: issued.privateKeyPem ?? '',
+    certificate: '',
+    key: '',
+  };
+  const stays = await idle(await stage.svid('web', spiffeId));
+  const revoked = await idle(files);
+  revokedSerials.push(issued.serial);
+  writeCrl();
+  await revoked.end();
+  await stillServed(stays);
+  stays.socket.destroy();
+  const again = await call(stage, files);
+  again.send(get('/after'));
+  expect(await again.end()).toBe('');
+  expect(targets(application)).not.toContain('/after');
+});
+
+test('an SVID that expires on a live connection: idle closed, in flight finished, others stay', async () => {
+  const svid = await stage.svid('brief', 'spiffe://example.org/ns/shop/sa/brief', { ttlMs: 4_000 });
+  const other = await idle(friend);
+  const waiting = await idle(svid);
+  const finishing = await inFlight(svid, '/slow/brief');
+  const seen = JSON.parse((await adminPage(stage, '/connections')).text) as { expiresAt: string }[];
+  const firstEnd = Math.min(...seen.map(({ expiresAt }) => Date.parse(expiresAt)));
+  await waiting.end();
+  expect(Date.now()).toBeGreaterThanOrEqual(firstEnd - 50);
+  held.get('/slow/brief')?.send(OK);
+  expect(await finishing.end()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*ok$/);
+  await stillServed(other);
+  other.socket.destroy();
+  expect(
+    await metric(stage, 'sallyport_fail_open_total{listener="inbound",reason="expired-certificate"}'),
+  ).toBe(0);
+});
