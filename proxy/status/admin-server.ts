@@ -1,7 +1,7 @@
 // The admin address, for people and tools on the machine: what the proxy knows, as JSON. It changes nothing.
 // A web page in a browser on this machine could reach it by a name that resolves to 127.0.0.1 (DNS
 // rebinding), so that only requests whose Host is a loopback name are answered.
-import type { IncomingMessage, Server } from 'node:http';
+import type { Server } from 'node:net';
 import { createLocalServer, type Handler, json, jsonArray } from './local-server.ts';
 
 /** Where the answers come from. */
@@ -39,11 +39,8 @@ export function createAdminServer(options: {
   });
 }
 
-/** One Host line that names this machine, with any port. */
-function isLoopbackHost(request: IncomingMessage): boolean {
-  const hosts = request.headersDistinct['host'] ?? [];
-  const host = hosts[0];
-  if (host === undefined || hosts.length !== 1) return false;
+/** A Host that names this machine, with any port. */
+function isLoopbackHost(host: string): boolean {
   const colon = host.lastIndexOf(':');
   const hasPort = colon > host.lastIndexOf(']');
   const port = hasPort ? host.slice(colon + 1) : '0';

@@ -1,5 +1,5 @@
 // The status address, for probes and Prometheus: /healthz, /readyz and /metrics, nothing else.
-import type { Server } from 'node:http';
+import type { Server } from 'node:net';
 import type { Exposition } from '../record/metrics-render.ts';
 import { createLocalServer, type Handler, text } from './local-server.ts';
 

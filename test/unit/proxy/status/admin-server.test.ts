@@ -75,21 +75,21 @@ describe('Host', () => {
     { host: '127.0.0.2', expect: 403 },
     { host: '10.0.0.1:15000', expect: 403 },
     { host: '0.0.0.0', expect: 403 },
-    { host: '::1', expect: 403 },
-    { host: '[::1]x', expect: 403 },
+    { host: '::1', expect: 400 },
+    { host: '[::1]x', expect: 400 },
     { host: '[::2]', expect: 403 },
-    { host: 'localhost:', expect: 403 },
-    { host: 'localhost:80x', expect: 403 },
-    { host: 'localhost:80:80', expect: 403 },
-    { host: 'user@localhost', expect: 403 },
-    { host: 'localhost, evil.example', expect: 403 },
-    { host: '', expect: 403 },
+    { host: 'localhost:', expect: 400 },
+    { host: 'localhost:80x', expect: 400 },
+    { host: 'localhost:80:80', expect: 400 },
+    { host: 'user@localhost', expect: 400 },
+    { host: 'localhost, evil.example', expect: 400 },
+    { host: '', expect: 400 },
   ];
   test.each(rows)('`$host` -> $expect', async ({ host, expect: status }) => {
     for (const target of ['/policy', '/connections', '/flows', '/config']) {
       const answer = await get(server.port, target, { host });
       expect(answer.status).toBe(status);
-      if (status === 403) expect(answer.body).not.toContain('{');
+      if (status !== 200) expect(answer.body).not.toContain('{');
     }
   });
 
@@ -101,7 +101,7 @@ describe('Host', () => {
 
   test('an absolute target does not stand in for it', async () => {
     const answer = await get(server.port, 'http://localhost/policy', { host: 'evil.example' });
-    expect(answer.status).toBe(403);
+    expect(answer.status).toBe(400); // its authority and Host differ
   });
 });
 
