@@ -37,11 +37,15 @@ export interface DecisionLogOptions {
 const COLLAPSE_MS = 1000;
 /** Different denials held at once. Past it further ones get no line, and count as dropped. */
 const HELD_MAX = 1000;
+/** Of one caller, so that none can use them up and so hide the denials of others. */
+const HELD_PER_CALLER_MAX = 100;
 const EXPLAINED_PER_SECOND = 20;
 
 /** A denial that had its line: the text to repeat (with the ids of the first) and how many came since. */
 interface Held {
   readonly text: string;
+  /** Principal or address. */
+  readonly caller: string;
   sinceMs: number;
   count: number;
 }
@@ -53,6 +57,8 @@ export class DecisionLog {
   readonly #time = new TimeText();
   /** By flow, or by text for handshakes. */
   readonly #held = new Map<object | string, Held>();
+  /** Entries of `#held` by caller. */
+  readonly #callers = new Map<string, number>();
   #timer: Timer | null = null;
   #explainSecond = 0;
   #explained = 0;
@@ -90,8 +96,9 @@ export class DecisionLog {
     if (this.#options.config.decisions === 'none') return;
     const key = `${refusal.listener.index} ${refusal.reason} ${refusal.sourceIp}`;
     const nowMs = this.#options.clock.monotonicMs();
-    if (this.#collapses(key)) return;
-    this.#hold(key, this.#text.handshake(refusal), nowMs);
+    const caller = refusal.sourceIp;
+    if (this.#collapses(key, caller)) return;
+    this.#hold(key, { text: this.#text.handshake(refusal), caller, sinceMs: nowMs, count: 0 });
   }
 
   /** Writes the counts that are still held; called once, when the proxy stops. */
@@ -100,28 +107,37 @@ export class DecisionLog {
     this.#timer = null;
     for (const held of this.#held.values()) if (held.count > 0) this.#write(held.text, held.count);
     this.#held.clear();
+    this.#callers.clear();
   }
 
   #denied(record: RequestRecord, flow: object): void {
-    if (this.#collapses(flow)) return;
-    this.#hold(flow, this.#text.request(record, this.#near(record)), record.endMs);
+    const { principal, sourceIp } = record.connection;
+    const caller = principal ?? sourceIp;
+    if (this.#collapses(flow, caller)) return;
+    const text = this.#text.request(record, this.#near(record));
+    this.#hold(flow, { text, caller, sinceMs: record.endMs, count: 0 });
   }
 
   /** True when this denial needs no line now: it was counted, or there is no room to count it. */
-  #collapses(key: object | string): boolean {
+  #collapses(key: object | string, caller: string): boolean {
     const held = this.#held.get(key);
     if (held !== undefined) {
       held.count++;
       return true;
     }
-    if (this.#held.size < HELD_MAX) return false;
+    if (this.#held.size < HELD_MAX && this.#heldBy(caller) < HELD_PER_CALLER_MAX) return false;
     this.#dropped++;
     return true;
   }
 
-  #hold(key: object | string, text: string, nowMs: number): void {
-    this.#write(text, 0);
-    this.#held.set(key, { text, sinceMs: nowMs, count: 0 });
+  #heldBy(caller: string): number {
+    return this.#callers.get(caller) ?? 0;
+  }
+
+  #hold(key: object | string, held: Held): void {
+    this.#write(held.text, 0);
+    this.#held.set(key, held);
+    this.#callers.set(held.caller, this.#heldBy(held.caller) + 1);
     this.#timer ??= this.#options.clock.after(COLLAPSE_MS, () => this.#sweep());
   }
 
@@ -130,7 +146,7 @@ export class DecisionLog {
     for (const [key, held] of this.#held) {
       if (nowMs - held.sinceMs < COLLAPSE_MS) continue;
       if (held.count === 0) {
-        this.#held.delete(key);
+        this.#release(key, held.caller);
         continue;
       }
       this.#write(held.text, held.count);
@@ -138,6 +154,13 @@ export class DecisionLog {
       held.count = 0;
     }
     this.#timer = this.#held.size === 0 ? null : this.#options.clock.after(COLLAPSE_MS, () => this.#sweep());
+  }
+
+  #release(key: object | string, caller: string): void {
+    this.#held.delete(key);
+    const left = this.#heldBy(caller) - 1;
+    if (left <= 0) this.#callers.delete(caller);
+    else this.#callers.set(caller, left);
   }
 
   #near(record: RequestRecord): readonly NearRule[] | null {

@@ -281,9 +281,25 @@ describe('denials of one flow', () => {
 
   test('too many different ones at once are dropped and counted', () => {
     const { log, lines } = decisionLog();
-    for (let i = 0; i < 1500; i++) log.request(request({ decision: DENY }), {});
+    for (let i = 0; i < 1500; i++) {
+      const caller = connection({ principal: `spiffe://example.org/ns/shop/sa/a${i}` });
+      log.request(request({ decision: DENY, connection: caller }), {});
+    }
     expect(lines.texts).toHaveLength(1000);
     expect(log.dropped).toBe(500);
+  });
+
+  test('one caller cannot hide the denials of another by making many', () => {
+    const { log, lines, clock } = decisionLog();
+    const other = connection({ principal: 'spiffe://example.org/ns/shop/sa/other' });
+    for (let i = 0; i < 1500; i++) log.request(request({ decision: DENY }), {});
+    log.request(request({ decision: DENY, connection: other }), {});
+    expect(lines.texts).toHaveLength(101);
+    expect(log.dropped).toBe(1400);
+    expect(lines.texts.at(-1)).toContain('sa/other');
+    clock.advance(2000);
+    log.request(request({ decision: DENY }), {});
+    expect(lines.texts).toHaveLength(102);
   });
 
   test('held counts are written at the end', () => {
