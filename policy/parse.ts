@@ -41,7 +41,7 @@ export function parsePolicies(
   for (const file of files) {
     const before = found.diagnostics.length;
     parseFile(file, found, options, nowMs);
-    found.diagnostics.push(...found.diagnostics.splice(before).sort(byPlace));
+    addAll(found.diagnostics, found.diagnostics.splice(before).sort(byPlace));
   }
   return found;
 }
@@ -52,6 +52,11 @@ interface Found {
   readonly refused: RefusedPolicy[];
   /** `namespace/name` to where it was first seen. */
   readonly names: Map<string, string>;
+}
+
+// A file can hold more findings than a call can have arguments.
+function addAll(to: Diagnostic[], findings: readonly Diagnostic[]): void {
+  for (const finding of findings) to.push(finding);
 }
 
 function byPlace({ at: a }: Diagnostic, { at: b }: Diagnostic): number {
@@ -88,7 +93,7 @@ function refuseDocument(
   diagnostics: readonly Diagnostic[],
   namespace: string | null = null,
 ): void {
-  found.diagnostics.push(...diagnostics);
+  addAll(found.diagnostics, diagnostics);
   found.refused.push({ namespace, name: null, selector: null, attached: false, diagnostics });
 }
 
@@ -134,7 +139,7 @@ function readResource(read: Reading, node: Node, list: string | null): void {
       reader.error(node, { code: 'ERR_POLICY_KIND', message: 'a list stands within a list' });
     if (reader.faults.some((fault) => fault.severity === 'error'))
       refuseDocument(read.found, reader.faults, namespaceOf(reader, node));
-    else read.found.diagnostics.push(...reader.faults);
+    else addAll(read.found.diagnostics, reader.faults);
   }
 }
 
@@ -151,7 +156,7 @@ function readList(read: Reading, reader: DocumentReader, node: Node): void {
 function readPolicy(read: Reading, reader: DocumentReader, node: Node): void {
   const { found } = read;
   const result = parsePolicy(reader, node, read.options, read.nowMs);
-  found.diagnostics.push(...reader.faults);
+  addAll(found.diagnostics, reader.faults);
   if ('refused' in result) found.refused.push(result.refused);
   const { namespace, name } = 'refused' in result ? result.refused : result.policy;
   if (namespace === null || name === null) return;
@@ -169,7 +174,7 @@ function readPolicy(read: Reading, reader: DocumentReader, node: Node): void {
     message: `policy \`${key}\` was already read from ${first}`,
     hint: 'one would replace the other in a cluster; rename one',
   });
-  found.diagnostics.push(...duplicate.faults);
+  addAll(found.diagnostics, duplicate.faults);
   // Either of the two may be the one that is meant, so a selector proves nothing.
   const diagnostics = duplicate.faults;
   found.refused.push({ namespace, name, selector: null, attached: false, diagnostics });

@@ -1,16 +1,36 @@
 // The one place where the yaml library is imported: its syntax tree, and how documents are read (YAML 1.2).
-import { type Document, type LineCounter, parseAllDocuments } from 'yaml';
+import { type Document, isScalar, type LineCounter, parseAllDocuments, visit, YAMLParseError } from 'yaml';
 
 export { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, Scalar } from 'yaml';
 
 /** Parses every document of a text, strictly: unique string keys, no repair. Faults stay in the documents. */
 export function parseDocuments(text: string, lineCounter: LineCounter): readonly Document.Parsed[] {
-  return parseAllDocuments(text, {
+  const documents = parseAllDocuments(text, {
     lineCounter,
     prettyErrors: false,
     stringKeys: true,
-    uniqueKeys: true,
+    uniqueKeys: false, // the library compares each key with each: 100,000 keys in a mapping take it a minute
     strict: true,
     version: '1.2',
+  });
+  if ('empty' in documents) return [];
+  for (const document of documents) refuseRepeatedKeys(document);
+  return documents;
+}
+
+function refuseRepeatedKeys(document: Document.Parsed): void {
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const start = key.range?.[0] ?? 0;
+        if (seen.has(key.value))
+          document.errors.push(
+            new YAMLParseError([start, start + 1], 'DUPLICATE_KEY', 'Map keys must be unique'),
+          );
+        seen.add(key.value);
+      }
+    },
   });
 }
