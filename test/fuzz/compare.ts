@@ -37,7 +37,7 @@ export function compare(kind: Kind, text: string, cuts: readonly number[]): Comp
   if (cutFinding !== null) return result(cutFinding);
   if (ours.messages.some((message) => responsesTo === null && !KNOWN_METHODS.has(message.method)))
     return result(null);
-  const theirs = readWithLlhttp(bytes, responsesTo);
+  const theirs = readWithLlhttp(bytes, responsesTo, ours.untilClose);
   for (const [i, message] of ours.messages.entries()) {
     const other = theirs.messages[i];
     if (other === undefined && stopsLlhttp(ours, i)) return result(null);
@@ -95,7 +95,7 @@ function differenceWhenForwarded(
   theirs: Message,
   responsesTo: 'GET' | 'HEAD' | null,
 ): string | null {
-  const { messages, error } = readWithLlhttp(Buffer.from(ours.forwarded, 'latin1'), responsesTo);
+  const { messages, error } = readWithLlhttp(Buffer.from(ours.forwarded, 'latin1'), responsesTo, true);
   const again = messages[0];
   if (again === undefined || messages.length !== 1 || (error !== null && ours.status !== 101)) {
     return `forwarded, llhttp reads ${messages.length} messages, ${error}: ${JSON.stringify(ours.forwarded)}`;

@@ -27,6 +27,8 @@ interface NodeParser {
   initialize(type: number, resource: object, maxHeaderSize: number, lenientFlags: number): void;
   execute(bytes: Buffer): number | (Error & { code: string });
   finish(): number | (Error & { code: string }) | undefined;
+  /** Frees the native parser; nothing else does. */
+  close(): void;
 }
 
 interface NodeParserClass {
@@ -54,7 +56,11 @@ export const KNOWN_METHODS: ReadonlySet<string> = new Set(http.METHODS);
 /** Reads `bytes` as requests, or as responses to `responsesTo`; `ended`: the connection closes after them. */
 export function readWithLlhttp(bytes: Buffer, responsesTo: 'GET' | 'HEAD' | null, ended = false): Reading {
   const reader = new Reader(responsesTo);
-  return reader.read(bytes, ended);
+  try {
+    return reader.read(bytes, ended);
+  } finally {
+    reader.close();
+  }
 }
 
 class Reader {
@@ -98,6 +104,10 @@ class Reader {
       if (end instanceof Error) error = end.code;
     }
     return { messages: this.messages, error };
+  }
+
+  close(): void {
+    this.parser.close();
   }
 
   private onHeadersComplete(

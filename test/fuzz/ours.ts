@@ -28,7 +28,7 @@ export interface OurReading {
   /** Complete messages. */
   readonly messages: OurMessage[];
   readonly fault: Reason | null;
-  /** True when a response runs until the connection closes. */
+  /** True when the last response runs until the connection closes. */
   readonly untilClose: boolean;
 }
 
@@ -61,6 +61,7 @@ export function readOurs(
     shared.fill(0);
     from = cut;
   }
+  reader.close();
   return reader;
 }
 
@@ -91,6 +92,11 @@ class Reader implements OurReading {
       at = this.current === null ? this.takeHead(chunk, at) : this.takeBody(chunk, at, this.current);
       if (at <= 0) return;
     }
+  }
+
+  /** The connection closes. */
+  close(): void {
+    if (!this.over && this.current !== null && this.body.framing === 'until-close') this.complete();
   }
 
   private takeHead(chunk: Buffer, at: number): number {
