@@ -9,6 +9,7 @@ import { Downstream } from './http1/downstream.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
 import type { HttpListenerContext, HttpListenerOptions } from './listener-context.ts';
 import { createPeer, plainIp } from './peer.ts';
+import { type Arrival, PendingArrivals } from './pending-arrivals.ts';
 import type { ListenerRef } from './record/record.ts';
 import type { Runtime } from './runtime.ts';
 import type { Swept } from './sweeper.ts';
@@ -26,13 +27,6 @@ export interface ListenerDeps {
   readonly identity: () => ServerIdentity | null;
 }
 
-/** An accepted socket, with its addresses. */
-interface Arrival {
-  readonly socket: net.Socket;
-  readonly sourceIp: string;
-  readonly destinationIp: string;
-}
-
 const TLS_HANDSHAKE_BYTE = 0x16; // RFC 8446 section 5.1: ContentType handshake
 // A caller above limits.connectionsPerIdentity has this long to ask, and to be told so; idle, it would hold a connection.
 const REFUSED_MS = 1_000;
@@ -48,11 +42,7 @@ export class HttpListener implements HttpListenerContext, Swept {
   readonly connections = new Set<Downstream>();
   private readonly deps: ListenerDeps;
   private readonly server: net.Server;
-  /** Sockets that are not callers yet, with the moment at which they are given up. */
-  private readonly pending = new Map<
-    net.Socket,
-    { readonly arrival: Arrival; readonly deadlineMs: number }
-  >();
+  private readonly pending = new PendingArrivals();
   /** Connections that only identity.graceAfterExpiry keeps, each counted once. */
   private readonly failedOpen = new WeakSet<Downstream>();
   private readonly perIdentity = new Map<string, number>();
@@ -111,15 +101,14 @@ export class HttpListener implements HttpListenerContext, Swept {
   /** Ends everything at once. */
   destroy(): void {
     this.server.close();
-    for (const socket of this.pending.keys()) socket.destroy();
+    for (const { socket } of this.pending.waitingSince(Number.POSITIVE_INFINITY)) socket.destroy();
     for (const connection of [...this.connections]) connection.destroy();
     this.pool.close();
     this.runtime.sweeper.remove(this);
   }
 
   sweep(nowMs: number): void {
-    for (const { arrival, deadlineMs } of this.pending.values()) {
-      if (nowMs < deadlineMs) continue;
+    for (const arrival of this.pending.waitingSince(nowMs - this.deps.config.timeouts.handshake)) {
       this.settle(arrival);
       this.refuse(arrival, 'handshake-timeout', 'timeouts.handshake passed');
     }
@@ -154,14 +143,18 @@ export class HttpListener implements HttpListenerContext, Swept {
   }
 
   private admit(arrival: Arrival): void {
-    const { limits, mtls, timeouts } = this.deps.config;
+    const { limits, mtls } = this.deps.config;
+    const { nowMs } = this.runtime.sweeper;
     if (this.connections.size + this.pending.size >= limits.connections)
       return this.refuse(arrival, 'connection-limit', 'limits.connections reached');
     if (mtls === 'off') return this.open(arrival, null);
-    if (this.pending.size >= limits.handshakesInFlight)
-      return this.refuse(arrival, 'handshake-limit', 'limits.handshakesInFlight reached');
-    const deadlineMs = this.runtime.sweeper.nowMs + timeouts.handshake;
-    this.pending.set(arrival.socket, { arrival, deadlineMs });
+    if (this.pending.size >= limits.handshakesInFlight) {
+      const loser = this.pending.giveWay(arrival.sourceIp, nowMs) ?? arrival;
+      this.settle(loser);
+      this.refuse(loser, 'handshake-limit', 'limits.handshakesInFlight reached');
+      if (loser === arrival) return;
+    }
+    this.pending.add(arrival, nowMs);
     if (mtls === 'permissive') this.sniff(arrival);
     else this.secure(arrival);
   }
@@ -258,8 +251,8 @@ export class HttpListener implements HttpListenerContext, Swept {
   }
 
   /** Forgets a pending socket; false when it was forgotten before. */
-  private settle({ socket }: Arrival): boolean {
-    return this.pending.delete(socket);
+  private settle(arrival: Arrival): boolean {
+    return this.pending.delete(arrival);
   }
 
   private refuse(arrival: Arrival, reason: Reason, message: string): void {
