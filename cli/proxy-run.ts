@@ -35,14 +35,17 @@ export async function runProxy(run: ProxyRun): Promise<void> {
   const writer = new LineWriter({ sink: openSink(STDOUT, clock), clock });
   const logger = createLogger({ lines: writer, level: config.log.level, fields: config.log.fields });
   if (config.flows.file !== null) await checkWritable(config.flows.file);
+  const askedMs = clock.monotonicMs();
   const svid = await openSvidSource(config);
+  const identityWaitMs = clock.monotonicMs() - askedMs;
   try {
     const workload = workloadOf(config, svid);
     const options = policyOptionsOf(config);
     const policy = createFilePolicySource({ paths: config.policy.files, workload, options, clock, loader });
     try {
       await policy.ready;
-      await serve({ config, workload, policy, svid, clock, logger, writer, version: packageVersion() }, run);
+      const version = packageVersion();
+      await serve({ config, workload, policy, svid, identityWaitMs, clock, logger, writer, version }, run);
     } finally {
       policy.close();
     }

@@ -23,7 +23,8 @@ export const proxy: Verb = async (args, io) => {
     // YAML and its schema are read in the loader process: this one never loads that code.
     const [config, { runProxy }] = await Promise.all([loader.loadConfig(file), import('./proxy-run.ts')]);
     await runProxy({ config, loader, signals, edits });
-    return 0;
+    // Nothing is left to do, but a write to a pipe that nobody reads would keep the process alive for ever.
+    return process.exit(0);
   } finally {
     loader.close();
     edits.close();

@@ -12,6 +12,9 @@ export interface ShutdownOptions {
 }
 
 const POLL_MS = 50;
+// Between the closed listeners and the closing of idle connections: a request that is on its way, or whose handshake
+// still runs, is answered with `Connection: close` instead of meeting a closed connection.
+const SETTLE_MS = 500;
 
 export class Shutdown {
   private readonly options: ShutdownOptions;
@@ -42,17 +45,29 @@ export class Shutdown {
     const { clock, delayMs, drainMs } = this.options;
     this.runtime.draining = true;
     await this.wait(delayMs);
-    for (const listener of this.listeners) {
-      listener.stopAccepting();
-      listener.drain();
-    }
+    for (const listener of this.listeners) listener.stopAccepting();
     const untilMs = clock.monotonicMs() + drainMs;
-    while (!this.hurried && this.open() > 0 && clock.monotonicMs() < untilMs) await this.wait(POLL_MS);
+    await this.untilEmpty(Math.min(untilMs, clock.monotonicMs() + SETTLE_MS));
+    for (const listener of this.listeners) listener.drain();
+    await this.untilEmpty(untilMs);
+    this.cut();
+    await this.wait(POLL_MS);
     for (const listener of this.listeners) listener.destroy();
   }
 
+  /** Ends what did not finish: with an answer where none has begun, and with its line in the log. */
+  private cut(): void {
+    for (const { connections } of this.listeners)
+      for (const { exchange } of [...connections]) exchange.fail('draining');
+  }
+
+  private async untilEmpty(untilMs: number): Promise<void> {
+    const { clock } = this.options;
+    while (!this.hurried && this.open() > 0 && clock.monotonicMs() < untilMs) await this.wait(POLL_MS);
+  }
+
   private open(): number {
-    return this.listeners.reduce((sum, listener) => sum + listener.connections.size, 0);
+    return this.listeners.reduce((sum, listener) => sum + listener.openSockets, 0);
   }
 
   private wait(delayMs: number): Promise<void> {

@@ -33,6 +33,8 @@ export interface ProxyDeps {
   readonly policy: PolicySource;
   /** Null when no listener speaks TLS. */
   readonly svid: SvidSource | null;
+  /** How long the start waited for the first SVID. */
+  readonly identityWaitMs: number | null;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly writer: LineWriter;
@@ -216,6 +218,7 @@ export class ProxyServer {
         policyLoadedMs: () => policy.current().loadedAtMs,
         emergencyRules: () => policy.current().emergencyRules,
         svidExpiryMs: () => svid?.current()?.notAfterMs ?? null,
+        identityWaitMs: () => this.deps.identityWaitMs,
       },
     });
   }

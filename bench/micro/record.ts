@@ -193,6 +193,7 @@ function open(log: RecorderOptions['log']): { recorder: LiveRecorder; done: () =
       policyLoadedMs: () => null,
       emergencyRules: () => 0,
       svidExpiryMs: () => null,
+      identityWaitMs: () => null,
     },
   });
   return {

@@ -33,17 +33,23 @@ export class Narrator {
       );
   }
 
+  /** Flow records: who asked what, what came of it, and how often. */
   flows(flows: readonly LogLine[]): void {
     for (const flow of flows) {
-      const { source, http, verdict, count } = flow as Record<string, LogLine>;
+      const { source, http } = flow as Record<string, LogLine>;
       const who = String(source?.['principal']).replace(/^.*\/sa\//, '');
-      this.say(
-        `  ${who.padEnd(6)} ${String(http?.['method']).padEnd(6)} ${String(http?.['path']).padEnd(14)} ${String(verdict).padEnd(5)} x${count}`,
-      );
+      const what = `${String(http?.['method']).padEnd(6)} ${String(http?.['path']).padEnd(14)}`;
+      this.say(`  ${who.padEnd(6)} ${what} ${outcomeOf(flow)} x${flow['count']}`);
     }
   }
 
   private paint(code: number, text: string): string {
     return this.io.color ? `\u001b[${code}m${text}\u001b[0m` : text;
   }
+}
+
+/** In audit mode a deny is not enforced: the verdict says what enforcing would have done. */
+function outcomeOf({ verdict, enforced, reason }: LogLine): string {
+  if (verdict === 'allow') return `allowed (${reason})`;
+  return enforced === false ? `forwarded, would be denied (${reason})` : `denied (${reason})`;
 }

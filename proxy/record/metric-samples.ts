@@ -13,6 +13,8 @@ export interface MetricFacts {
   emergencyRules(): number;
   /** Wall milliseconds at which the own SVID expires. */
   svidExpiryMs(): number | null;
+  /** Milliseconds that the start waited for the first SVID; null without one. */
+  identityWaitMs(): number | null;
 }
 
 /** What the record phase itself lost so far. */
@@ -147,6 +149,7 @@ function readFacts(facts: MetricFacts, metrics: Metrics, to: SampleMap): void {
   to.add('sallyport_policy_last_success_timestamp_seconds', [], seconds(facts.policyLoadedMs()));
   to.add('sallyport_emergency_rules', [], facts.emergencyRules());
   to.add('sallyport_svid_expiry_timestamp_seconds', [], seconds(facts.svidExpiryMs()));
+  to.add('sallyport_identity_wait_seconds', [], seconds(facts.identityWaitMs()));
   to.add('sallyport_build_info', [facts.version, process.versions.node], 1);
 }
 

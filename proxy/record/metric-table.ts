@@ -73,6 +73,7 @@ export const METRICS = {
   sallyport_policy_last_success_timestamp_seconds: gauge([], 'When a policy load last succeeded, Unix time'),
   sallyport_emergency_rules: gauge([], 'Emergency rules in force'),
   sallyport_svid_expiry_timestamp_seconds: gauge([], 'When the SVID of this workload expires, Unix time'),
+  sallyport_identity_wait_seconds: gauge([], 'How long the start waited for the first SVID'),
   sallyport_upstream_errors_total: counter(
     ['listener', 'reason'],
     'Failures of the application behind the proxy, by reason',

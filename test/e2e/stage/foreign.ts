@@ -14,11 +14,15 @@ const TIMEOUT_MS = 15_000;
 export function run(
   command: string,
   args: readonly string[],
-  options: { readonly input?: string; readonly closeInputWhen?: (out: string) => boolean } = {},
+  options: {
+    readonly input?: string;
+    readonly closeInputWhen?: (out: string) => boolean;
+    readonly timeoutMs?: number;
+  } = {},
 ): Promise<Ran> {
-  const { input = '', closeInputWhen } = options;
+  const { input = '', closeInputWhen, timeoutMs = TIMEOUT_MS } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'pipe', timeout: TIMEOUT_MS });
+    const child = spawn(command, args, { stdio: 'pipe', timeout: timeoutMs });
     let [out, err] = ['', ''];
     child.stdout.setEncoding('latin1').on('data', (text: string) => {
       out += text;

@@ -21,6 +21,7 @@ const FACTS = {
   policyLoadedMs: (): number | null => 1_756_728_000_000,
   emergencyRules: () => 2,
   svidExpiryMs: (): number | null => 1_756_731_600_000,
+  identityWaitMs: (): number | null => 40,
 };
 const LOSSES = { logDropped: 3, flowOverflow: 4, flowFileErrors: 5 };
 
@@ -114,6 +115,7 @@ describe('the exposition', () => {
       policyHash: () => null,
       policyLoadedMs: () => null,
       svidExpiryMs: () => null,
+      identityWaitMs: () => null,
     };
     const { body } = await new MetricsRender(new Metrics([INBOUND]), unknown, () => LOSSES).expose();
     const families = readExposition(body);
