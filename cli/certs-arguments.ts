@@ -99,9 +99,3 @@ async function writeOutput(path: string, { text, secret }: OutputFile, force: bo
 
 const errorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : String(error);
-
-/** Terminal colours, or nothing where they are not wanted. */
-export function paint(io: Io, color: 'green' | 'red' | 'yellow' | 'dim', text: string): string {
-  const code = { green: 32, red: 31, yellow: 33, dim: 2 }[color];
-  return io.color ? `\u001b[${code}m${text}\u001b[0m` : text;
-}

@@ -5,8 +5,9 @@ import { DerError } from '../certs/der.ts';
 import { type Inspection, inspectCertificate } from '../certs/inspect.ts';
 import { readPem } from '../certs/pem.ts';
 import { parseOptions, usage } from './args.ts';
-import { paint, readInput } from './certs-arguments.ts';
+import { readInput } from './certs-arguments.ts';
 import type { Io, Verb } from './io.ts';
+import { paint } from './paint.ts';
 
 /** One line for `--help`. */
 export const CERTS_INSPECT_USAGE = 'sallyport certs inspect FILE [--json]';

@@ -9,8 +9,9 @@ import { createPeerVerifier, type TrustState } from '../certs/verify.ts';
 import { formatDiagnostic, SallyportError } from '../core/errors.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseOptions, usage } from './args.ts';
-import { paint, parseDomainFile, readInput } from './certs-arguments.ts';
+import { parseDomainFile, readInput } from './certs-arguments.ts';
 import type { Io, Verb } from './io.ts';
+import { paint } from './paint.ts';
 
 /** One line for `--help`. */
 export const CERTS_VERIFY_USAGE =

@@ -4,8 +4,8 @@ import { REASONS } from '../core/reasons.ts';
 import type { Workload } from '../policy/model.ts';
 import type { JudgedRequest } from '../policy/request-json.ts';
 import { parseOptions, usage } from './args.ts';
-import { paint } from './certs-arguments.ts';
 import type { Io, Verb } from './io.ts';
+import { paint } from './paint.ts';
 import { findInLog, parseLabels, requestOfArguments, requestOfFile } from './policy-explain-request.ts';
 import { soleTrustDomain, unselected } from './policy-explain-selection.ts';
 import {

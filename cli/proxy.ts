@@ -12,8 +12,7 @@ export const PROXY_USAGE = 'sallyport proxy --config FILE';
 /** Runs until SIGTERM or SIGINT; a second signal ends at once. */
 export const proxy: Verb = async (args, io) => {
   const { values } = parseOptions({ args: [...args], options: { config: { type: 'string' } } }, PROXY_USAGE);
-  if (values.config === undefined)
-    throw usage('`sallyport proxy` needs --config FILE', 'make one with `sallyport init DIR`');
+  if (values.config === undefined) throw usage('`--config` is missing', 'make one with `sallyport init DIR`');
   const file = resolve(io.cwd, values.config);
   const signals = new StopSignals();
   // Watched before it is read, so that no edit falls between the two.

@@ -58,10 +58,9 @@ const TRUST_DOMAIN: TextRule = {
   allowed: 'a trust domain (`a-z`, `0-9`, `.`, `-`, `_`; no `spiffe://`)',
   accepts: isTrustDomain,
 };
-const TRUST_DOMAIN_PATTERN: TextRule = {
-  allowed: 'a trust domain, `*` alone or at one end of it',
-  accepts: (t) =>
-    t === '*' || isTrustDomain(t.startsWith('*') ? t.slice(1) : t.endsWith('*') ? t.slice(0, -1) : t),
+const TRUST_DOMAIN_OR_ANY: TextRule = {
+  allowed: 'a trust domain, or `*` for any',
+  accepts: (t) => t === '*' || isTrustDomain(t),
 };
 const LOG_FIELD: TextRule = {
   allowed: 'a field name',
@@ -212,7 +211,7 @@ const policy = {
     'The verdict when no ALLOW policy selects the workload.',
   ),
   trustDomains: texts(
-    TRUST_DOMAIN_PATTERN,
+    TRUST_DOMAIN_OR_ANY,
     'Trust domains besides the own one whose namespaces and service accounts may widen access.',
   ),
   trustDomainAliases: texts(TRUST_DOMAIN, 'Trust domains that stand for the own one in principals.'),

@@ -1,5 +1,6 @@
 // How the demo speaks: numbered steps, what was asked and what came back, in colour where there is a terminal.
 import type { Io } from '../io.ts';
+import { paint } from '../paint.ts';
 import type { Answer } from './caller.ts';
 import type { LogLine } from './sidecar.ts';
 
@@ -12,7 +13,9 @@ export class Narrator {
   }
 
   step(title: string, meaning: string): void {
-    this.io.out(`\n${this.paint(1, `${++this.steps}. ${title}`)}\n   ${this.paint(2, meaning)}\n`);
+    this.io.out(
+      `\n${paint(this.io, 'bold', `${++this.steps}. ${title}`)}\n   ${paint(this.io, 'dim', meaning)}\n`,
+    );
   }
 
   say(text: string): void {
@@ -20,8 +23,8 @@ export class Narrator {
   }
 
   answer(asked: string, { status, body }: Answer): void {
-    const color = status < 400 ? 32 : 31;
-    this.say(`${asked.padEnd(26)} ${this.paint(color, String(status))}  ${body.trim()}`);
+    const style = status < 400 ? 'green' : 'red';
+    this.say(`${asked.padEnd(26)} ${paint(this.io, style, String(status))}  ${body.trim()}`);
   }
 
   /** The near misses of a denial's log line. */
@@ -41,10 +44,6 @@ export class Narrator {
       const what = `${String(http?.['method']).padEnd(6)} ${String(http?.['path']).padEnd(14)}`;
       this.say(`  ${who.padEnd(6)} ${what} ${outcomeOf(flow)} x${flow['count']}`);
     }
-  }
-
-  private paint(code: number, text: string): string {
-    return this.io.color ? `\u001b[${code}m${text}\u001b[0m` : text;
   }
 }
 

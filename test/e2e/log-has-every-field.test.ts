@@ -55,6 +55,23 @@ const COMMON = {
   team: 'payments',
 };
 
+/** What every line of a request of the one caller has. */
+const requestFields = (): Record<string, unknown> => ({
+  ...COMMON,
+  enforced: true,
+  policyHash: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+  requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  connectionId: expect.stringMatching(/^[0-9a-f]{12}-1$/),
+  source: { principal: 'spiffe://example.org/ns/shop/sa/web', ip: '127.0.0.1', remoteIp: '127.0.0.1' },
+  destination: { workload: 'cart', namespace: 'shop', ip: '127.0.0.1', port: application.port },
+  sni: 'localhost',
+  durationUs: COUNT,
+  decisionUs: COUNT,
+  bytesIn: COUNT,
+  bytesOut: COUNT,
+  trace: expect.stringMatching(/^[0-9a-f]{32}$/),
+});
+
 test('a line of an allowed, a denied and a refused caller', async () => {
   const proxy = await start('{ decisions: all, fields: { team: payments } }');
   const caller = await call(stage, web);
@@ -67,28 +84,7 @@ test('a line of an allowed, a denied and a refused caller', async () => {
   const [allowed, denied, refused, ...more] = await decisionsOf(proxy);
   expect(more).toEqual([]);
 
-  const connectionId = expect.stringMatching(/^[0-9a-f]{12}-1$/);
-  const source = {
-    principal: 'spiffe://example.org/ns/shop/sa/web',
-    ip: '127.0.0.1',
-    remoteIp: '127.0.0.1',
-  };
-  const destination = { workload: 'cart', namespace: 'shop', ip: '127.0.0.1', port: application.port };
-  const both = {
-    ...COMMON,
-    enforced: true,
-    policyHash: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
-    requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
-    connectionId,
-    source,
-    destination,
-    sni: 'localhost',
-    durationUs: COUNT,
-    decisionUs: COUNT,
-    bytesIn: COUNT,
-    bytesOut: COUNT,
-    trace: expect.stringMatching(/^[0-9a-f]{32}$/),
-  };
+  const both = requestFields();
   const http = { method: 'GET', host: 'cart.shop', version: '1.1' };
   expect(allowed).toEqual({
     ...both,

@@ -96,7 +96,7 @@ test.each([
     args: ['proxy', '--config', 'none.yaml'],
     says: /none\.yaml.*no such file[\s\S]*hint: .*sallyport init/,
   },
-  { name: 'no --config', args: ['proxy'], says: /needs --config/ },
+  { name: 'no --config', args: ['proxy'], says: /`--config` is missing[\s\S]*hint: .*sallyport init/ },
   { name: 'a typo in the option', args: ['proxy', '--confg', 'x.yaml'], says: /did you mean `--config`/ },
 ])('the command line: $name', async ({ args, says }) => {
   const { code, stderr } = await run(args);

@@ -313,9 +313,9 @@ describe('refused, with place and hint', () => {
       expect: [/`spiffe:\/\/example.org` is not a trust domain/],
     },
     {
-      name: 'a star in the middle',
-      text: edit('[policies/]', '[policies/], trustDomains: ["a*b"]'),
-      expect: [/`policy.trustDomains\[0\]`: `a\*b` is not a trust domain/],
+      name: 'a pattern of trust domains',
+      text: edit('[policies/]', '[policies/], trustDomains: ["*.example.org"]'),
+      expect: [/`policy.trustDomains\[0\]`: `\*\.example\.org` is not a trust domain/],
     },
     {
       name: 'an unknown private field',
