@@ -43,8 +43,8 @@ export class PendingArrivals {
   }
 
   /**
-   * Who gives its place to a newcomer from `sourceIp`: the first of the address that has most places, when that one
-   * has more than the newcomer's, else the first that is old. Null: the newcomer is refused.
+   * Who gives its place to a newcomer from `sourceIp`: the first of the address that has most places, when
+   * that one has more than the newcomer's, else the first that is old. Null: the newcomer is refused.
    * SAFETY: without it, 64 silent connections every five seconds would keep every caller out.
    */
   giveWay(sourceIp: string, nowMs: number): Arrival | null {

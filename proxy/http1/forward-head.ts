@@ -82,8 +82,9 @@ export function forwardHead(head: RequestHead, options: ForwardOptions): string 
 }
 
 /**
- * The values that the field `name` (lower case) has in the head that `forwardHead` writes, undefined when it has
- * none. INVARIANT: policies judge these, never what the caller claimed in a field that is replaced or dropped.
+ * The values that the field `name` (lower case) has in the head that `forwardHead` writes, undefined when it
+ * has none. INVARIANT: policies judge these, never what the caller claimed in a field that is replaced or
+ * dropped.
  */
 export function forwardedValues(
   head: RequestHead,

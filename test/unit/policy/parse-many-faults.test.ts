@@ -1,4 +1,4 @@
-// What a hostile policy author can write costs a refusal, never the loader: it serves other teams' sets as well.
+// What a hostile policy author can write costs a refusal, never the loader: it serves other teams' sets too.
 import { expect, test } from 'vitest';
 import { parsePolicies } from '../../../policy/parse.ts';
 import { OPTIONS } from './policy-text.ts';
