@@ -12,6 +12,8 @@ export function serveRequest(c: Downstream): void {
   const permit = decide(c);
   c.request.decisionUs = (c.now() - startMs) * 1_000;
   if (permit === null) return refuse(c, c.judge.decision?.reason ?? 'evaluation-error');
+  // After the verdict: who may not call here learns nothing about limits.
+  if (c.head.contentLength > c.context.options.exchange.bodyBytesMax) return refuse(c, 'body-too-large');
   c.forward(permit); // ends in `finishRequest`, by the response, an answer of ours, or the end of the connection
 }
 
@@ -23,7 +25,6 @@ function admit(c: Downstream): Reason | null {
   const { forwarded } = context.options;
   if (typeof forwarded === 'object' && !c.request.deriveRemoteIp(forwarded.trust, peer.record.sourceIp))
     return 'bad-header';
-  if (c.head.contentLength > context.options.exchange.bodyBytesMax) return 'body-too-large';
   if (peer.expiresAtMs <= context.runtime.clock.now()) return 'identity-withdrawn';
   return null;
 }

@@ -51,25 +51,34 @@ export class UpstreamPool {
     return connection;
   }
 
-  /** Takes a connection back after a complete exchange with nothing left to read or write. */
-  release(connection: UpstreamConnection): void {
+  /**
+   * Takes a connection back after a complete exchange with nothing left to read or write. `stalledMs`: how long its
+   * response was held up. The application may have been done with it that much earlier, and counts idle time from there.
+   */
+  release(connection: UpstreamConnection, stalledMs: number): void {
     connection.owner = null;
-    if (connection.closed || connection.socket.writableEnded || connection.socket.readableEnded) {
+    const idleMs = this.options.idleTimeoutMs - stalledMs;
+    if (
+      idleMs <= 0 ||
+      connection.closed ||
+      connection.socket.writableEnded ||
+      connection.socket.readableEnded
+    ) {
       connection.destroy();
       return;
     }
     connection.served++;
-    connection.deadlineMs = this.options.coarseNow() + this.options.idleTimeoutMs;
+    connection.deadlineMs = this.options.coarseNow() + idleMs;
     this.idle.push(connection);
   }
 
   /** Closes idle connections that are past their time; called by the sweeper. */
   sweep(nowMs: number): void {
-    // The stack is ordered by last use: the oldest are at the bottom.
-    let expired = 0;
-    while (expired < this.idle.length && (this.idle[expired]?.deadlineMs ?? 0) <= nowMs) expired++;
-    if (expired === 0) return;
-    for (const connection of this.idle.splice(0, expired)) connection.destroy();
+    // Backwards: a destroyed connection takes itself out.
+    for (let i = this.idle.length - 1; i >= 0; i--) {
+      const connection = this.idle[i];
+      if (connection !== undefined && connection.deadlineMs <= nowMs) connection.destroy();
+    }
   }
 
   close(): void {

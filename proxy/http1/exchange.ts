@@ -16,6 +16,8 @@ export class Exchange implements UpstreamOwner {
   readonly requestBody: Body;
   /** Time spent waiting for the application or for bodies: not what the proxy itself adds. */
   readonly waiting: Stopwatch;
+  /** Time in which the application could not write because the caller did not read. */
+  private readonly stalled: Stopwatch;
   private readonly response: ResponseRelay;
   private readonly port: ExchangePort;
   private readonly pool: UpstreamPool;
@@ -35,7 +37,9 @@ export class Exchange implements UpstreamOwner {
     this.options = options;
     this.requestBody = new Body(options.chunked);
     this.response = new ResponseRelay(port, this.requestBody, options.chunked);
-    this.waiting = new Stopwatch(() => port.now());
+    const now = (): number => port.now();
+    this.waiting = new Stopwatch(now);
+    this.stalled = new Stopwatch(now);
   }
 
   /** Status sent to the caller, 0 before its final head. */
@@ -66,6 +70,7 @@ export class Exchange implements UpstreamOwner {
     this.parts.length = 0;
     this.response.start();
     this.waiting.reset();
+    this.stalled.reset();
     const framing = head.chunked ? 'chunked' : head.contentLength > 0 ? 'length' : 'none';
     this.requestBody.start(framing, head.contentLength, false);
   }
@@ -115,6 +120,7 @@ export class Exchange implements UpstreamOwner {
   downstreamDrained(): void {
     if (!this.responsePaused || this.upstream === null) return;
     this.responsePaused = false;
+    this.stalled.stop();
     this.upstream.socket.resume();
     this.awaitNext();
   }
@@ -247,6 +253,7 @@ export class Exchange implements UpstreamOwner {
   private pauseWhenBlocked(): void {
     if (!this.response.blocked || this.upstream === null) return;
     this.responsePaused = true;
+    this.stalled.start();
     this.upstream.socket.pause();
   }
 
@@ -258,7 +265,8 @@ export class Exchange implements UpstreamOwner {
     const reusable = response.upstreamReusable && requestBody.done && upstream?.socket.writableLength === 0;
     if (upstream !== null && reusable) {
       if (this.responsePaused) upstream.socket.resume();
-      this.pool.release(upstream);
+      this.stalled.stop();
+      this.pool.release(upstream, this.stalled.totalMs);
     } else upstream?.destroy();
     this.port.completed(response.persist && requestBody.done);
   }

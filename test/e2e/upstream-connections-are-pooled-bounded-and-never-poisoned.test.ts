@@ -5,6 +5,9 @@ import { type Arrival, answered, codeOf, response, routed } from './stage/routed
 import { Stage, type SvidFiles } from './stage/stage.ts';
 import { Application, call, get, type Wire } from './stage/wire.ts';
 
+/** More than one write, and less than the sockets on the way hold. */
+const LARGE = 1_000_000;
+
 let stage: Stage;
 let application: Application;
 let web: SvidFiles;
@@ -27,6 +30,7 @@ beforeAll(async () => {
       '/extra-bytes': ({ wire }) => wire.send(`${response('ok')}x`),
       '/says-close': ({ wire }) => wire.send(response('ok', { lines: 'connection: close\r\n' })),
       '/http-1-0': ({ wire }) => wire.send(response('ok').replace('HTTP/1.1', 'HTTP/1.0')),
+      '/large': ({ wire }) => wire.send(response('x'.repeat(LARGE))),
       '/head': ({ wire }) => wire.send(response('ok')), // a body although HEAD has none
       '/not-modified': ({ wire }) => wire.send(response('', { status: '304 Not Modified' })),
       '*': ({ wire }) => wire.send(response('ok')),
@@ -77,6 +81,20 @@ test('an idle connection is closed after upstream.idleTimeout', async () => {
   await eventually(open, (left) => left.length === 0);
   one.send(get('/')); // the caller's own stays
   await answered(one, 2);
+});
+
+test('a connection whose answer a slow caller held up is not kept: the application counts from earlier', async () => {
+  const one = await caller();
+  one.socket.pause();
+  one.send(get('/large'));
+  await eventually(
+    () => open().filter(({ socket }) => socket.writableLength === 0 && socket.bytesWritten > LARGE).length,
+    (n) => n === 1,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 1_500)); // longer than upstream.idleTimeout
+  one.socket.resume();
+  await one.until((text) => text.length > LARGE);
+  await eventually(open, (left) => left.length === 0, 700);
 });
 
 test('beyond upstream.maxConnections a request is a 503, and none waits', async () => {

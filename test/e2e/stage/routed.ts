@@ -19,32 +19,29 @@ export function routed(routes: Readonly<Record<string, Route>>): Script {
   return (wire) => {
     let at = 0;
     let earlier = 0;
-    let end = 0;
     wire.socket.on('data', () => {
       for (;;) {
-        if (at < end || end < 0) {
-          // Inside a body: a chunked one (-1) ends with its last chunk.
-          if (end < 0) {
-            const last = wire.text.indexOf('0\r\n\r\n', at);
-            if (last < 0) return;
-            at = last + 5;
-            end = at;
-          } else if (wire.text.length < end) return;
-          else at = end;
-        }
-        const headEnd = wire.text.indexOf('\r\n\r\n', at);
+        const end = at === 0 ? 0 : bodyEnd(wire.text, at);
+        const headEnd = end < 0 ? -1 : wire.text.indexOf('\r\n\r\n', end);
         if (headEnd < 0) return;
-        const head = wire.text.slice(at, headEnd + 4);
-        const bodyAt = headEnd + 4;
+        at = headEnd + 4;
+        const head = wire.text.slice(end, at);
         const path = head.split(' ')[1] ?? '';
-        const length = /^content-length: (\d+)/im.exec(head)?.[1];
-        end = /^transfer-encoding: chunked/im.test(head) ? -1 : bodyAt + Number(length ?? 0);
-        at = bodyAt;
         const route = routes[path.split('?')[0] ?? ''] ?? routes['*'];
-        route?.({ wire, head, path, bodyAt, earlier: earlier++ });
+        route?.({ wire, head, path, bodyAt: at, earlier: earlier++ });
       }
     });
   };
+}
+
+/** Where the body ends that begins at `at`, behind its head; -1 while it is not complete. */
+function bodyEnd(text: string, at: number): number {
+  const head = text.slice(text.lastIndexOf(' HTTP/1.', at), at);
+  const end = at + Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
+  if (!/^transfer-encoding: chunked/im.test(head)) return end <= text.length ? end : -1;
+  const last = /0\r\n(?:[^\r\n]+\r\n)*\r\n/g;
+  last.lastIndex = at;
+  return last.test(text) ? last.lastIndex : -1;
 }
 
 /** A response with a Content-Length. */
