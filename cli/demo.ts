@@ -1,4 +1,5 @@
-// `sallyport demo`: a real application behind real proxies, in a temporary folder; ends by itself unless --keep.
+// `sallyport demo`: a real application behind real proxies, in a temporary folder; ends by itself unless
+// --keep.
 import { join } from 'node:path';
 import { parseOptions } from './args.ts';
 import { Narrator } from './demo/narrator.ts';

@@ -1,4 +1,5 @@
-// `sallyport init DIR`: everything a first try in front of an own service needs, and the command lines for it.
+// `sallyport init DIR`: everything a first try in front of an own service needs, and the command lines for
+// it.
 import { join, relative, resolve } from 'node:path';
 import { parseConnectAddress, parseListenAddress } from '../core/config-values.ts';
 import { parseSpiffeId } from '../core/spiffe-id.ts';
@@ -59,6 +60,8 @@ function nextSteps(dir: string, plan: InitPlan, shown: string): string {
   const { listen, upstream } = plan;
   const file = (name: string): string => join(shown, name);
   const self = selfCommand();
+  const identity = `--cert ${file('client/tls.crt')} --key ${file('client/tls.key')}`;
+  const call = `--cacert ${file('ca/ca.pem')} ${identity} https://localhost:${listen.port}/`;
   return `${dir}: a CA, two identities, a configuration and a first policy
 
   ${file('sallyport.yaml')}   the configuration
@@ -68,9 +71,9 @@ function nextSteps(dir: string, plan: InitPlan, shown: string): string {
 
 1. start your service on ${upstream.host}:${upstream.port} (plain HTTP, loopback only)
 2. ${self} proxy --config ${file('sallyport.yaml')}
-3. curl --cacert ${file('ca/ca.pem')} --cert ${file('client/tls.crt')} --key ${file('client/tls.key')} https://localhost:${listen.port}/
+3. curl ${call}
 
 A POST is denied; the proxy's log says which rule came nearest:
-   curl -X POST --cacert ${file('ca/ca.pem')} --cert ${file('client/tls.crt')} --key ${file('client/tls.key')} https://localhost:${listen.port}/
+   curl -X POST ${call}
 `;
 }

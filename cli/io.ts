@@ -15,6 +15,6 @@ export interface Io {
 
 /**
  * One verb of the command line: parses its own arguments and resolves to the exit code.
- * 0 done, 1 findings or a negative result, 2 wrong usage or configuration (a thrown SallyportError becomes 2).
+ * 0 done, 1 findings or a negative result, 2 wrong usage or configuration (so a thrown SallyportError).
  */
 export type Verb = (args: readonly string[], io: Io) => Promise<number>;

@@ -1,4 +1,5 @@
-// What a configuration says about reading policies: the one place where its keys become the options of the engine.
+// What a configuration says about reading policies: the one place where its keys become the options of the
+// engine.
 import type { Config } from '../core/config.ts';
 import type { PolicyOptions } from '../policy/model.ts';
 

@@ -1,4 +1,5 @@
-// An edited configuration file of a running proxy: `policy.mode` is followed, anything else waits for a restart.
+// An edited configuration file of a running proxy: `policy.mode` is followed, anything else waits for a
+// restart.
 import type { Config } from '../core/config.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { Loader } from '../policy/worker-client.ts';

@@ -1,5 +1,5 @@
-// What reaches a running proxy from outside: signals and edits of its configuration file. Both are caught from the
-// first moment on and handed over once there is somebody to act on them.
+// What reaches a running proxy from outside: signals and edits of its configuration file. Both are caught
+// from the first moment on and handed over once there is somebody to act on them.
 import { type FileWatch, watchPaths } from '../core/file-watch.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;

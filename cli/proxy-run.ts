@@ -1,4 +1,5 @@
-// The composition root of `sallyport proxy`: opens the sources, starts the proxy on them, and ends on a signal.
+// The composition root of `sallyport proxy`: opens the sources, starts the proxy on them, and ends on a
+// signal.
 import { open } from 'node:fs/promises';
 import { openFileSource } from '../certs/file-source.ts';
 import type { SvidSource } from '../certs/source.ts';
@@ -28,7 +29,10 @@ export interface ProxyRun {
 
 const STDOUT = 1;
 
-/** Runs the proxy until a signal ended it. @throws ERR_IDENTITY_LOAD, ERR_LISTEN_FAILED, ERR_FLOWS_FILE, ERR_CONFIG_… */
+/**
+ * Runs the proxy until a signal ended it. @throws ERR_IDENTITY_LOAD, ERR_LISTEN_FAILED, ERR_FLOWS_FILE,
+ * ERR_CONFIG_…
+ */
 export async function runProxy(run: ProxyRun): Promise<void> {
   const { config, loader } = run;
   const clock = systemClock;
@@ -98,7 +102,10 @@ function workloadOf(config: Config, svid: SvidSource): ResolvedWorkload {
   return resolveWorkload(config, id);
 }
 
-/** A flow file that cannot be opened is wrong configuration at the start; later it costs records, not the proxy. */
+/**
+ * A flow file that cannot be opened is wrong configuration at the start; later it costs records, not the
+ * proxy.
+ */
 async function checkWritable(file: string): Promise<void> {
   try {
     await (await open(file, 'a', 0o640)).close();

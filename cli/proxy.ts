@@ -1,4 +1,5 @@
-// `sallyport proxy --config FILE`: starts the loader process first, then loads the proxy's own code while it works.
+// `sallyport proxy --config FILE`: starts the loader process first, then loads the proxy's own code while it
+// works.
 import { resolve } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import { startLoader } from '../policy/worker-client.ts';

@@ -1,5 +1,5 @@
-// The connection guard: after a swap of policies or bundles everything live is judged again, and only what is now
-// denied or untrusted is ended (ztunnel's connection guard).
+// The connection guard: after a swap of policies or bundles everything live is judged again, and only what is
+// now denied or untrusted is ended (ztunnel's connection guard).
 import type { Clock } from '../core/clock.ts';
 import type { Downstream } from './http1/downstream.ts';
 import { SlicedWalk } from './sliced-walk.ts';

@@ -1,4 +1,5 @@
-// Shutdown: not ready but accepting, then finishing, then gone (demand 24). A second signal skips what is left.
+// Shutdown: not ready but accepting, then finishing, then gone (demand 24). A second signal skips what is
+// left.
 import type { Clock } from '../core/clock.ts';
 import type { HttpListener } from './listener.ts';
 import type { Runtime } from './runtime.ts';
@@ -12,8 +13,8 @@ export interface ShutdownOptions {
 }
 
 const POLL_MS = 50;
-// Between the closed listeners and the closing of idle connections: a request that is on its way, or whose handshake
-// still runs, is answered with `Connection: close` instead of meeting a closed connection.
+// Between the closed listeners and the closing of idle connections: a request that is on its way, or whose
+// handshake still runs, is answered with `Connection: close` instead of meeting a closed connection.
 const SETTLE_MS = 500;
 
 export class Shutdown {

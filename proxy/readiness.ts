@@ -26,7 +26,7 @@ export function readinessOf(proxy: ProxyServer, deps: ProxyDeps): Readiness {
 const LOOK_MS = 1_000;
 
 /**
- * Logs `ready` or `not ready` now and at every change, with the effective mode; `addresses` go with the lines.
+ * Logs `ready` or `not ready` now and at every change, with the effective mode and `addresses`.
  * Returns the way to stop.
  */
 export function followReadiness(

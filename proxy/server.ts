@@ -1,4 +1,5 @@
-// The proxy of one process: listeners, guard, records, status and admin addresses, wired to the policy and SVID sources.
+// The proxy of one process: listeners, guard, records, status and admin addresses, wired to the policy and
+// SVID sources.
 import type { SvidSource } from '../certs/source.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Config, ListenerConfig } from '../core/config.ts';

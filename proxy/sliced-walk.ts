@@ -1,4 +1,5 @@
-// Does something to every connection without holding the event loop: slices of at most 5 ms, the loop runs between two.
+// Does something to every connection without holding the event loop: slices of at most 5 ms, the loop runs
+// between two.
 import type { Clock, Timer } from '../core/clock.ts';
 
 const SLICE_MS = 5;

@@ -1,4 +1,5 @@
-// Everything that is softer than enforcing, in words: printed in one line at start, shown on /readyz, counted.
+// Everything that is softer than enforcing, in words: printed in one line at start, shown on /readyz,
+// counted.
 import type { Config } from '../core/config.ts';
 
 /** One setting that lets through what enforcing would not. */

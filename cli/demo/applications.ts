@@ -1,4 +1,5 @@
-// The demo's two real services. `stock` knows quantities; `cart` asks `stock`, over mutual TLS with its own SVID.
+// The demo's two real services. `stock` knows quantities; `cart` asks `stock`, over mutual TLS with its own
+// SVID.
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,5 @@
-// How the demo speaks: numbered steps, what was asked and what came back, in colour where there is a terminal.
+// How the demo speaks: numbered steps, what was asked and what came back, in colour where there is a
+// terminal.
 import type { Io } from '../io.ts';
 import { paint } from '../paint.ts';
 import type { Answer } from './caller.ts';

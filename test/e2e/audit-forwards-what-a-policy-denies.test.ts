@@ -1,5 +1,5 @@
-// Audit mode forwards what a policy denies and records the would-be verdict; it forgives nothing else. The mode follows
-// the configuration file, and nothing else in it does.
+// Audit mode forwards what a policy denies and records the would-be verdict; it forgives nothing else. The
+// mode follows the configuration file, and nothing else in it does.
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createAuthority } from '../../certs/authority.ts';
@@ -110,7 +110,7 @@ test('the mode follows the file, on a live connection and for requests in flight
   expect(await metric(stage, 'sallyport_enforcement_mode{listener="inbound",mode="enforce"}')).toBe(1);
 });
 
-test('other changes of the file are reported by key and wait for a restart; a bad file changes nothing', async () => {
+test('other changes of the file wait for a restart; a bad file changes nothing', async () => {
   const proxy = await start({ policies: {}, listener: 'limits: { headers: 50 }' });
   const counted = (result: string): Promise<number> =>
     metric(stage, `sallyport_policy_loads_total{source="config",result="${result}"}`);

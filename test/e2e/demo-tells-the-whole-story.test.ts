@@ -1,5 +1,5 @@
-// `npm run demo` shows every promise on a real application, ends by itself within a minute with exit 0, and leaves
-// nothing behind.
+// `npm run demo` shows every promise on a real application, ends by itself within a minute with exit 0, and
+// leaves nothing behind.
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { run } from './stage/foreign.ts';

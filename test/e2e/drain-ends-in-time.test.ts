@@ -1,4 +1,5 @@
-// The end of a shutdown: what runs may finish, but only until the deadline, and a second signal does not wait at all.
+// The end of a shutdown: what runs may finish, but only until the deadline, and a second signal does not wait
+// at all.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually, openConnections, statusPage } from './stage/observe.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';

@@ -1,5 +1,5 @@
-// SIGTERM and SIGINT: not ready at once, still accepting for shutdown.delay with `Connection: close`, then finishing, then
-// exit 0. No request is lost on the way.
+// SIGTERM and SIGINT: not ready at once, still accepting for shutdown.delay with `Connection: close`, then
+// finishing, then exit 0. No request is lost on the way.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Load } from './stage/load.ts';
 import { eventually, statusPage } from './stage/observe.ts';

@@ -1,4 +1,5 @@
-// `sallyport init` in an empty folder: the lines that it prints work as they are, and a POST is denied with its reason.
+// `sallyport init` in an empty folder: the lines that it prints work as they are, and a POST is denied with
+// its reason.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

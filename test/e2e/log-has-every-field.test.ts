@@ -1,5 +1,5 @@
-// The decision log's contract: every field with its type, one line a request, no query, only headers that policies name,
-// redaction, sampling, and one line a second for equal denials.
+// The decision log's contract: every field with its type, one line a request, no query, only headers that
+// policies name, redaction, sampling, and one line a second for equal denials.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createAuthority } from '../../certs/authority.ts';
 import { policyText } from './stage/policies.ts';

@@ -1,4 +1,5 @@
-// A pipe that nobody reads, or whose reader left, costs log lines and nothing else; so does a flow file that is rotated.
+// A pipe that nobody reads, or whose reader left, costs log lines and nothing else; so does a flow file that
+// is rotated.
 import { spawn } from 'node:child_process';
 import { readFileSync, renameSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';

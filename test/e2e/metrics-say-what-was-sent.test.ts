@@ -1,5 +1,5 @@
-// /metrics: every metric of the contract, accepted by promtool, with values equal to what was sent and no label that a
-// stranger chose.
+// /metrics: every metric of the contract, accepted by promtool, with values equal to what was sent and no
+// label that a stranger chose.
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAuthority } from '../../certs/authority.ts';

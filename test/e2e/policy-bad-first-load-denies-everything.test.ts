@@ -1,4 +1,5 @@
-// When the first load is bad the proxy runs, says so, is not ready, and denies every request; mending the file ends it.
+// When the first load is bad the proxy runs, says so, is not ready, and denies every request; mending the
+// file ends it.
 import { mkdirSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually, metric, statusPage } from './stage/observe.ts';

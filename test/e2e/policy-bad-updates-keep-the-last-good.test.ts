@@ -1,4 +1,5 @@
-// A bad update is refused with its place, counted, and changes nothing: each source keeps its own last good version.
+// A bad update is refused with its place, counted, and changes nothing: each source keeps its own last good
+// version.
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, metric, statusPage } from './stage/observe.ts';

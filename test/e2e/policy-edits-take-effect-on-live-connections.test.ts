@@ -1,5 +1,5 @@
-// A policy file is edited, renamed or swapped by Kubernetes, or a rule expires: the connection stays, its next request
-// is judged by the new rules.
+// A policy file is edited, renamed or swapped by Kubernetes, or a rule expires: the connection stays, its
+// next request is judged by the new rules.
 import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { adminPage, eventually, metric } from './stage/observe.ts';

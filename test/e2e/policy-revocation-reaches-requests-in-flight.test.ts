@@ -1,5 +1,5 @@
-// After a swap every request in flight and every tunnel is judged again: the now-denied are ended within a second (or
-// after revokeGrace), the others go on.
+// After a swap every request in flight and every tunnel is judged again: the now-denied are ended within a
+// second (or after revokeGrace), the others go on.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { expiresIn, policyText } from './stage/policies.ts';
 import { type RunningProxy, Stage, type StageOptions, type SvidFiles } from './stage/stage.ts';
@@ -53,7 +53,7 @@ const UPGRADE =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 
-test('before its answer began, a request gets 403 and its connection goes on; another is answered', async () => {
+test('before its answer began, a request gets 403; another is answered', async () => {
   await start(SILENT);
   const [gone, kept] = [await call(stage, web), await call(stage, web)];
   gone.send(get('/cut'));

@@ -1,5 +1,5 @@
-// Two policies that contradict each other are swapped back and forth under load: no request fails, and every verdict is
-// that of the policy that the log names beside it.
+// Two policies that contradict each other are swapped back and forth under load: no request fails, and every
+// verdict is that of the policy that the log names beside it.
 import { renameSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Load } from './stage/load.ts';

@@ -1,5 +1,5 @@
-// What may be missing at the start without ending it: policies that can be read, and the application. What the proxy is
-// softer in than it could be stands in one line.
+// What may be missing at the start without ending it: policies that can be read, and the application. What
+// the proxy is softer in than it could be stands in one line.
 import { spawn } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import net from 'node:net';
@@ -73,8 +73,9 @@ test('the effective mode is one line, and names everything that is softer than e
   const proxy = await stage.start({
     upstreamPort: 1,
     policy: 'mode: audit\ndefaultVerdict: allow-when-unselected\nrevokeGrace: 5s',
-    identity:
-      'trustDomain: example.org\nfiles: { certificate: server.pem, key: server.key, bundles: { example.org: ca.pem } }\ngraceAfterExpiry: 1m',
+    identity: `trustDomain: example.org
+files: { certificate: server.pem, key: server.key, bundles: { example.org: ca.pem } }
+graceAfterExpiry: 1m`,
     listener: 'mtls: permissive\npaths: { ambiguous: merge-slashes }',
   });
   const { mode } = await proxy.line((line) => line['msg'] === 'ready');

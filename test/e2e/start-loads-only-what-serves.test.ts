@@ -1,4 +1,5 @@
-// The proxy's process loads neither YAML, schemas, certificate building, HTTP clients nor the metrics library at its start.
+// The proxy's process loads neither YAML, schemas, certificate building, HTTP clients nor the metrics library
+// at its start.
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RunningProxy, Stage } from './stage/stage.ts';

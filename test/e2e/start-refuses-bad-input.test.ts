@@ -1,4 +1,5 @@
-// Whatever is wrong with the configuration or what it names is said on standard error, with what to do, and exit code 2.
+// Whatever is wrong with the configuration or what it names is said on standard error, with what to do, and
+// exit code 2.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';

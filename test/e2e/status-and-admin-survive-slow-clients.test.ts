@@ -1,5 +1,5 @@
-// The status and admin addresses serve a closed list of paths, GET only, admin for this machine alone; 200 clients that
-// are slow on purpose keep neither from answering a probe.
+// The status and admin addresses serve a closed list of paths, GET only, admin for this machine alone; 200
+// clients that are slow on purpose keep neither from answering a probe.
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';

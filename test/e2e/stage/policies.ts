@@ -10,14 +10,12 @@ export interface PolicyText {
   readonly principals?: readonly string[];
   readonly annotations?: Readonly<Record<string, string>>;
   readonly selector?: Readonly<Record<string, string>>;
-  /** YAML of more rule keys, e.g. a `when`. */
-  readonly more?: string;
 }
 
 /** An AuthorizationPolicy as YAML. */
 export function policyText(policy: PolicyText = {}): string {
   const { name = 'web', namespace = 'shop', action = 'ALLOW', annotations = {}, selector } = policy;
-  const { paths, methods, principals = ['example.org/ns/shop/sa/web'], more = '' } = policy;
+  const { paths, methods, principals = ['example.org/ns/shop/sa/web'] } = policy;
   const operation = JSON.stringify({ ...(paths && { paths }), ...(methods && { methods }) });
   return `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -26,7 +24,7 @@ spec:
   action: ${action}
 ${selector === undefined ? '' : `  selector: { matchLabels: ${JSON.stringify(selector)} }\n`}  rules:
     - from: [{ source: { principals: ${JSON.stringify(principals)} } }]
-${operation === '{}' ? '' : `      to: [{ operation: ${operation} }]\n`}${more === '' ? '' : `      ${more}\n`}`;
+${operation === '{}' ? '' : `      to: [{ operation: ${operation} }]\n`}`;
 }
 
 /** Moves a rule to a moment: `sallyport.dev/expires-at` so many milliseconds from now. */
