@@ -44,7 +44,7 @@ export interface TrustState {
 export interface PeerVerifier {
   /**
    * `chain`: DER as sent, leaf first. The buffers must not change afterwards. Never throws on peer input.
-   * `leafGraceMs`: how long an expired leaf is still accepted (fail-open); its CAs and CRLs must hold all the same.
+   * `leafGraceMs`: how long an expired leaf is still accepted (fail-open); its CAs and CRLs must hold.
    */
   verify(chain: readonly Buffer[], nowMs: number, leafGraceMs?: number): PeerVerdict;
 }

@@ -1,4 +1,4 @@
-// One listening address: accepts connections within the limits, has their callers verified, and owns what is open.
+// One listening address: accepts connections within the limits, has their callers verified, owns what is open.
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import type { ListenerConfig } from '../core/config.ts';
@@ -28,7 +28,7 @@ export interface ListenerDeps {
 }
 
 const TLS_HANDSHAKE_BYTE = 0x16; // RFC 8446 section 5.1: ContentType handshake
-// A caller above limits.connectionsPerIdentity has this long to ask, and to be told so; idle, it would hold a connection.
+// A caller above limits.connectionsPerIdentity has this long to ask; idle, it would hold its place.
 const REFUSED_MS = 1_000;
 
 export class HttpListener implements HttpListenerContext, Swept {
@@ -131,8 +131,9 @@ export class HttpListener implements HttpListenerContext, Swept {
 
   private accept(socket: net.Socket): void {
     socket.on('error', () => undefined); // `close` follows; TLS and HTTP have their own listeners
-    // SAFETY: read at once, and only here. The kernel forgets the addresses of a connection that was reset, but still
-    // hands out what it had received: a request judged without them would pass a DENY on its address.
+    // SAFETY: read at once, and only here. The kernel forgets the addresses of a connection that was reset,
+    // but still hands out what it had received: judged without them, a request would pass a DENY on its
+    // address.
     const sourceIp = plainIp(socket.remoteAddress);
     const destinationIp = plainIp(socket.localAddress);
     if (sourceIp === '' || destinationIp === '') {

@@ -1,4 +1,5 @@
-// From a raw socket to a verified caller: TLS by OpenSSL, then the X509-SVID verdict. Nothing is read before both passed.
+// From a raw socket to a verified caller: TLS by OpenSSL, then the X509-SVID verdict. Nothing is read before
+// both passed.
 import type { X509Certificate } from 'node:crypto';
 import type net from 'node:net';
 import tls from 'node:tls';
@@ -20,7 +21,10 @@ export interface Secured {
 
 export interface HandshakeOptions {
   readonly context: tls.SecureContext;
-  /** What the peer is verified against when its certificate is there: a bundle may have gone since the ClientHello. */
+  /**
+   * What the peer is verified against when its certificate is there: a bundle may have gone since the
+   * ClientHello.
+   */
   readonly own: () => ServerIdentity;
   /** False for `server-tls`: no client certificate is asked for. */
   readonly requestCertificate: boolean;
@@ -34,7 +38,8 @@ export interface HandshakeOutcome {
   failed(reason: Reason, message: string, principal: string | null): void;
 }
 
-// Internal but stable since Node 0.11: the verdict of SSL_get_verify_result, null when OpenSSL accepts the chain.
+// Internal but stable since Node 0.11: the verdict of SSL_get_verify_result, null when OpenSSL accepts the
+// chain.
 interface VerifyingHandle {
   verifyError(): (Error & { code?: string }) | null;
 }
@@ -56,7 +61,8 @@ export function startHandshake(
     requestCert: options.requestCertificate,
     // With `true` OpenSSL itself answers a missing certificate with the alert certificate_required.
     rejectUnauthorized: options.requestCertificate,
-    // RFC 7301: an offer without http/1.1 gets the alert no_application_protocol; no offer at all means HTTP/1.1.
+    // RFC 7301: an offer without http/1.1 gets the alert no_application_protocol; no offer at all means
+    // HTTP/1.1.
     ALPNCallback: ({ protocols }: { protocols: string[] }) =>
       protocols.includes('http/1.1') ? 'http/1.1' : undefined,
   } as tls.TLSSocketOptions);

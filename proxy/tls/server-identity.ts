@@ -1,4 +1,5 @@
-// What a TLS listener needs of the workload's identity: secure context and peer verifier of one generation, swapped together.
+// What a TLS listener needs of the workload's identity: secure context and peer verifier of one generation,
+// swapped together.
 import { constants } from 'node:crypto';
 import tls from 'node:tls';
 import type { IdentityState } from '../../certs/source.ts';
@@ -19,8 +20,8 @@ const TLS12_CIPHERS =
   'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305';
 
 /**
- * Builds the context and the verifier of `state`. A resumed session would carry no intermediates and would outlive a
- * removed CA, so tickets are off and no session cache answers; renegotiation is off.
+ * Builds the context and the verifier of `state`. A resumed session would carry no intermediates and would
+ * outlive a removed CA, so tickets are off and no session cache answers; renegotiation is off.
  * @throws OpenSSL's error when certificate and key do not fit
  */
 export function createServerIdentity(state: IdentityState, minVersion: TlsVersion): ServerIdentity {

@@ -1,4 +1,5 @@
-// identity.graceAfterExpiry lets expired SVIDs in for a while: fail-open, so counted, logged, printed and bounded.
+// identity.graceAfterExpiry lets expired SVIDs in for a while: fail-open, so counted, logged, printed and
+// bounded.
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAuthority } from '../../certs/authority.ts';
@@ -29,7 +30,8 @@ beforeAll(async () => {
   const issued = await stage.authority.issue({ spiffeId: WEB, ...endedAgo(10 * MINUTE_MS) });
   const pems = { certificatePem: issued.chainPem, keyPem: issued.privateKeyPem ?? '' };
   revoked = { ...pems, certificate: '', key: '' };
-  // Newer than the SVIDs of these tests: the list is judged by the present, not by the time of their validity.
+  // Newer than the SVIDs of these tests: the list is judged by the present, not by the time of their
+  // validity.
   const crl = stage.authority.issueCrl({
     revokedSerials: [issued.serial],
     thisUpdateMs: Date.now() - MINUTE_MS,

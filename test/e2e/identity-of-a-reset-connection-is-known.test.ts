@@ -1,4 +1,5 @@
-// A caller that resets its connection right after its request: the kernel forgets the addresses, the rules must not.
+// A caller that resets its connection right after its request: the kernel forgets the addresses, the rules
+// must not.
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// The proxy's own SVID: a set that does not verify ends the start with code 2 (more of them: test/unit/certs/file-source.test.ts).
+// The proxy's own SVID: a set that does not verify ends the start with code 2 (more of them:
+// test/unit/certs/file-source.test.ts).
 import { rmSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { createAuthority } from '../../certs/authority.ts';

@@ -1,4 +1,5 @@
-// The proxy's own SVID near its end: readiness is lost before it expires, no handshake is made after it, a new one heals.
+// The proxy's own SVID near its end: readiness is lost before it expires, no handshake is made after it, a
+// new one heals.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, handshakes, metric, statusPage } from './stage/observe.ts';
 import { Stage } from './stage/stage.ts';
@@ -19,7 +20,7 @@ afterAll(async () => {
   application.close();
 });
 
-test('an own SVID that runs out: not ready before, no handshake after, and well again with a new one', async () => {
+test('not ready before it ends, no handshake after, and well again with a new one', async () => {
   const web = await stage.svid('web', 'spiffe://example.org/ns/shop/sa/web');
   await stage.svid('server', SERVER, { ttlMs: 12_000 });
   const proxy = await stage.start({ upstreamPort: application.port });

@@ -1,4 +1,5 @@
-// Certificates that are not an acceptable X509-SVID: each is refused with its reason, and never a byte arrives.
+// Certificates that are not an acceptable X509-SVID: each is refused with its reason, and never a byte
+// arrives.
 import { writeFileSync } from 'node:fs';
 import type tls from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// A thousand callers that go away at every stage of the handshake leave nothing behind: no place, no descriptor.
+// A thousand callers that go away at every stage of the handshake leave nothing behind: no place, no
+// descriptor.
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -14,11 +15,13 @@ const HALF_HELLO = Buffer.from('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', '
 let stage: Stage;
 let application: Application;
 let web: SvidFiles;
+let hello: Buffer;
 
 beforeAll(async () => {
   stage = await Stage.create();
   application = await Application.start(answering(OK));
   web = await stage.svid('web', 'spiffe://example.org/ns/shop/sa/web');
+  hello = await clientHello();
   // A minute: nothing here may be freed by the timeout.
   await stage.start({
     upstreamPort: application.port,
@@ -37,6 +40,22 @@ const connect = (): net.Socket => {
   socket.on('error', () => undefined);
   return socket;
 };
+
+/** A complete ClientHello; it may be sent again and again. */
+async function clientHello(): Promise<Buffer> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[net.Socket]>;
+  const { port } = server.address() as net.AddressInfo;
+  const client = tls.connect({ port, host: '127.0.0.1', servername: 'localhost' });
+  client.on('error', () => undefined);
+  const [socket] = await accepted;
+  const [bytes] = (await once(socket, 'data')) as [Buffer];
+  client.destroy();
+  socket.destroy();
+  server.close();
+  return bytes;
+}
 
 /** How a caller goes away; each resolves when its socket is closed. */
 const ABORT: readonly ((web: SvidFiles) => Promise<unknown>)[] = [
@@ -64,11 +83,10 @@ const ABORT: readonly ((web: SvidFiles) => Promise<unknown>)[] = [
   },
   async () => {
     // After the server's flight, before the client's certificate.
-    const raw = connect();
-    const socket = tls.connect({ socket: raw, servername: 'localhost', rejectUnauthorized: false });
-    socket.on('error', () => undefined);
-    raw.once('data', () => raw.resetAndDestroy());
-    await once(raw, 'close');
+    const socket = connect();
+    socket.write(hello);
+    await once(socket, 'data');
+    socket.resetAndDestroy();
   },
   async ({ certificatePem, keyPem }) => {
     // With the handshake done for the client, not yet for the proxy.

@@ -1,5 +1,5 @@
-// Certificates, keys and bundles change under a steady load, in every way that tools write files: no request fails, no
-// verdict is wrong, and new connections see the new certificate.
+// Certificates, keys and bundles change under a steady load, in every way that tools write files: no request
+// fails, no verdict is wrong, and new connections see the new certificate.
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -94,7 +94,9 @@ function byRename(content: Content): void {
 
 const swaps = (): number => proxy.lines.filter((line) => line['msg'] === 'identity swapped').length;
 
-/** Waits until the proxy took `change`, then until the load met it on new connections, then for more answers. */
+/**
+ * Waits until the proxy took `change`, then until the load met it on new connections, then for more answers.
+ */
 async function afterSwap(change: () => void): Promise<void> {
   const before = swaps();
   change();
@@ -135,7 +137,7 @@ test.each([
   await seen(current);
 });
 
-test('a new certificate beside the old key: reported, the old pair stays until the key is there', async () => {
+test('a new certificate beside the old key is reported, and the old pair stays until then', async () => {
   const pair = await issue(stage.authority, stage.authority.certificatePem);
   const before = swaps();
   inPlace(pair, ['tls.crt']);

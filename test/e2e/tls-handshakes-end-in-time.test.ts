@@ -1,4 +1,5 @@
-// Peers that say nothing, half of something, or no TLS: ended within timeouts.handshake, counted, never served.
+// Peers that say nothing, half of something, or no TLS: ended within timeouts.handshake, counted, never
+// served.
 import net from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, handshakes } from './stage/observe.ts';

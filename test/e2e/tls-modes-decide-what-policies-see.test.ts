@@ -17,7 +17,8 @@ spec:
   rules:
     - to: [{ operation: { paths: ["/open", "/others"] } }]
     - { from: [{ source: { principals: ["*"] } }], to: [{ operation: { paths: ["/members"] } }] }
-    - { from: [{ source: { principals: ["example.org/ns/shop/sa/web"] } }], to: [{ operation: { paths: ["/web"] } }] }
+    - from: [{ source: { principals: ["example.org/ns/shop/sa/web"] } }]
+      to: [{ operation: { paths: ["/web"] } }]
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -25,7 +26,8 @@ metadata: { name: not-web, namespace: shop }
 spec:
   action: DENY
   rules:
-    - { from: [{ source: { notPrincipals: ["example.org/ns/shop/sa/web"] } }], to: [{ operation: { paths: ["/web"] } }] }
+    - from: [{ source: { notPrincipals: ["example.org/ns/shop/sa/web"] } }]
+      to: [{ operation: { paths: ["/web"] } }]
     - { from: [{ source: { namespaces: ["shop"] } }], to: [{ operation: { paths: ["/others"] } }] }
 `;
 const SPOOFED =
@@ -152,7 +154,7 @@ describe.each(Object.entries(MATRIX))('mtls: %s', (mode, kinds) => {
     expect(await metric(stage, series)).toBe(plaintextBefore + plaintext);
   });
 
-  test('the application never sees an identity header of the caller, and ours only with a certificate', () => {
+  test('the application sees no identity header of the caller, and ours only with a certificate', () => {
     const received = application.connections.map(({ text }) => text).join('');
     expect(received).not.toMatch(/client-cert: (URI=|By=me)/i);
     const ours =

@@ -1,5 +1,6 @@
-// Callers that keep asking while something changes: some on keep-alive connections, some on a new one each time.
-// Every answer is checked: a failed request and a wrong verdict are remembered, and should not be there.
+// Callers that keep asking while something changes: some on keep-alive connections, some on a new one each
+// time. Every answer is checked: a failed request and a wrong verdict are remembered, and should not be
+// there.
 import https from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import type { Stage, SvidFiles } from './stage.ts';
