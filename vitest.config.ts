@@ -1,4 +1,5 @@
-// Two projects: `unit` runs everything that needs no process of ours; `e2e` spawns the real entry point on real sockets.
+// Two projects: `unit` runs everything that needs no process of ours; `e2e` spawns the real entry point on
+// real sockets.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

@@ -1,11 +1,14 @@
-// What `policy explain` can tell about policies that had no say: those that do not select the workload; and the trust
-// domain that the policies themselves speak of.
+// What `policy explain` can tell about policies that had no say: those that do not select the workload; and
+// the trust domain that the policies themselves speak of.
 import type { Clause, Policy, Workload } from '../policy/model.ts';
 import { selects } from '../policy/select.ts';
 
 const SHOWN_MAX = 3;
 
-/** One line for each policy of the workload's namespace that its labels leave out, with the option that adds them. */
+/**
+ * One line for each policy of the workload's namespace that its labels leave out, with the option that adds
+ * them.
+ */
 export function unselected(policies: readonly Policy[], workload: Workload): string[] {
   const left = policies.filter(
     (policy) => policy.namespace === workload.namespace && !selects(policy.selector, workload),

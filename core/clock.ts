@@ -1,4 +1,5 @@
-// Time and timers, passed in so that tests own them. No other file calls setTimeout or Date.now on the data path.
+// Time and timers, passed in so that tests own them. No other file calls setTimeout or Date.now on the data
+// path.
 
 /** A running timer. */
 export interface Timer {
@@ -15,7 +16,8 @@ export interface Clock {
   after(delayMs: number, task: () => void): Timer;
 }
 
-// setTimeout fires at once above 2^31-1 ms (24.8 days); a clamped timer's task looks at the clock and re-arms.
+// setTimeout fires at once above 2^31-1 ms (24.8 days); a clamped timer's task looks at the clock and
+// re-arms.
 const TIMEOUT_MS_MAX = 2_147_483_647;
 
 /** The machine's clock. Its timers do not keep the process alive. */

@@ -1,4 +1,5 @@
-// Every outcome of a connection or request, one row each: what the caller gets, whose fault it was, what to do.
+// Every outcome of a connection or request, one row each: what the caller gets, whose fault it was, what to
+// do.
 // The reason is the one word shared by the answer, the decision log, the metrics and the response body.
 
 /** Whose doing an outcome is; `policy` is a verdict, the others are failures (pingora's error sources). */

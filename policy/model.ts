@@ -1,4 +1,5 @@
-// The abstract syntax of AuthorizationPolicy after parsing and validation: what a policy says, with nothing left open.
+// The abstract syntax of AuthorizationPolicy after parsing and validation: what a policy says, with nothing
+// left open.
 // parse makes it, reference reads it literally, compile flattens it.
 import type { Position } from '../core/errors.ts';
 
@@ -46,8 +47,8 @@ export type Matcher =
 
 /**
  * One tested field: values (OR) and notValues (NOT of OR), both ANDed. At least one list is not empty.
- * principals are stored without scheme (`td/ns/a/sa/b`), serviceAccounts as `ns/sa`, hosts lower-case without a
- * trailing dot, ports as decimal strings, header names in lower case.
+ * principals are stored without scheme (`td/ns/a/sa/b`), serviceAccounts as `ns/sa`, hosts lower-case without
+ * a trailing dot, ports as decimal strings, header names in lower case.
  */
 export interface Condition {
   readonly field: Field;

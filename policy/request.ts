@@ -1,4 +1,5 @@
-// What a decision is made on, and what it says: the only vocabulary between the data path and the policy engine.
+// What a decision is made on, and what it says: the only vocabulary between the data path and the policy
+// engine.
 import type { Reason } from '../core/reasons.ts';
 
 /** What a connection fixes. IP addresses are text, IPv4-mapped IPv6 already turned into IPv4, no zone. */
@@ -7,7 +8,10 @@ export interface ConnectionFacts {
   readonly principal: string | null;
   /** The direct TCP peer. */
   readonly sourceIp: string | null;
-  /** The client from the PROXY protocol, else the direct peer; undefined = known per request only (X-Forwarded-For). */
+  /**
+   * The client from the PROXY protocol, else the direct peer; undefined = known per request only
+   * (X-Forwarded-For).
+   */
   readonly remoteIp: string | null | undefined;
   readonly destinationIp: string | null;
   readonly destinationPort: number | null;
@@ -43,7 +47,10 @@ export interface Decision {
   readonly ruleIndexes: readonly number[];
   /** AUDIT rules that matched. */
   readonly audit: readonly string[];
-  /** The would-be decision if dry-run policies were enforced; null when no dry-run policy selects the workload. */
+  /**
+   * The would-be decision if dry-run policies were enforced; null when no dry-run policy selects the
+   * workload.
+   */
   readonly dryRun: {
     readonly verdict: Verdict;
     readonly reason: Reason;

@@ -49,7 +49,8 @@ function serve(): void {
       );
       // The callback takes the error of a proxy that is gone; there is nobody left to tell.
       process.send?.(answer, undefined, undefined, () => {});
-      // A configuration that was read is followed by its policies: their code is ready when they are asked for.
+      // A configuration that was read is followed by its policies: their code is ready when they are asked
+      // for.
       if (job.kind === 'config' && answer.error === undefined) await import('./load.ts');
     });
   });

@@ -60,8 +60,10 @@ export class Judge {
     this.state = state;
     this.decision = null;
     this.permit[minting](null, mode);
-    if (this.residual === null || this.residualState !== state) {
-      this.residual = residualFor(state.table, this.facts, this.clock.now());
+    const nowMs = this.clock.now();
+    // The source swaps the state when a rule expires; a late timer must not keep the rule alive.
+    if (this.residual === null || this.residualState !== state || nowMs >= this.residual.validUntilMs) {
+      this.residual = residualFor(state.table, this.facts, nowMs);
       this.residualState = state;
     }
     const decision = evaluate(this.residual, request);

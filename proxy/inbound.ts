@@ -1,4 +1,5 @@
-// The path of one inbound request: admit -> decide -> forward -> record. Every exit has one status, one reason, one record.
+// The path of one inbound request: admit -> decide -> forward -> record. Every exit has one status, one
+// reason, one record.
 import { REASONS, type Reason } from '../core/reasons.ts';
 import type { Permit } from './decide.ts';
 import type { Downstream } from './http1/downstream.ts';
@@ -14,7 +15,8 @@ export function serveRequest(c: Downstream): void {
   if (permit === null) return refuse(c, c.judge.decision?.reason ?? 'evaluation-error');
   // After the verdict: who may not call here learns nothing about limits.
   if (c.head.contentLength > c.context.options.exchange.bodyBytesMax) return refuse(c, 'body-too-large');
-  c.forward(permit); // ends in `finishRequest`, by the response, an answer of ours, or the end of the connection
+  // ends in `finishRequest`, by the response, an answer of ours, or the end of the connection
+  c.forward(permit);
 }
 
 /** What is refused before any rule is asked. */
@@ -39,7 +41,10 @@ export function decide(c: Downstream): Permit | null {
   }
 }
 
-/** Answers the request on `c` with `reason`; the connection persists only when its next byte is surely a request. */
+/**
+ * Answers the request on `c` with `reason`; the connection persists only when its next byte is surely a
+ * request.
+ */
 export function refuse(c: Downstream, reason: Reason): void {
   const { head, request, peer, judge } = c;
   const status = statusOf(reason, judge.decision?.denyStatus);
@@ -66,7 +71,10 @@ export function refuse(c: Downstream, reason: Reason): void {
   c.reply(text, persist);
 }
 
-/** True when the next byte from the caller is surely a request; passes over a small refused body that is already here. */
+/**
+ * True when the next byte from the caller is surely a request; passes over a small refused body that is
+ * already here.
+ */
 function endsBody({ head, input, request, exchange }: Downstream): boolean {
   if (request.handedOver) return exchange.requestBody.done && exchange.requestBody.fault === null;
   return !head.bodyExpected || (!head.chunked && input.skip(head.contentLength));

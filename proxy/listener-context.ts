@@ -1,4 +1,5 @@
-// What all connections of one HTTP listener share: its options in milliseconds and bytes, its pool, its counters.
+// What all connections of one HTTP listener share: its options in milliseconds and bytes, its pool, its
+// counters.
 import type { UpstreamPool } from './forward/pool.ts';
 import type { Downstream } from './http1/downstream.ts';
 import type { ExchangeOptions } from './http1/exchange-port.ts';

@@ -1,5 +1,7 @@
-// x-request-id and traceparent: kept from an authenticated peer when well-formed, else made from a block of random bytes.
-// PERF: one conversion to hex a request and no closure; bench/micro/record.ts measures it beside the record phase.
+// x-request-id and traceparent: kept from an authenticated peer when well-formed, else made from a block of
+// random bytes.
+// PERF: one conversion to hex a request and no closure; bench/micro/record.ts measures it beside the record
+// phase.
 import { randomFillSync } from 'node:crypto';
 
 const BLOCK_BYTES = 8_160; // a multiple of ID_BYTES

@@ -1,4 +1,5 @@
-// Bodies of any size and framing, both ways, whoever is slow: the same bytes arrive, and the proxy holds few of them.
+// Bodies of any size and framing, both ways, whoever is slow: the same bytes arrive, and the proxy holds few
+// of them.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Chunked framing on its way through: canonical, without extensions, trailers only when they are harmless, however the
-// bytes are cut.
+// Chunked framing on its way through: canonical, without extensions, trailers only when they are harmless,
+// however the bytes are cut.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from './stage/observe.ts';
 import { type Arrival, answered, answers, codeOf, response, routed } from './stage/routed.ts';

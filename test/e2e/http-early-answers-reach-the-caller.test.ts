@@ -1,5 +1,6 @@
-// Answers that come before the request body is complete: a deny, a limit, or the application's own. The caller sees
-// them, the rest of the body is not read for long, and the connection ends. And the 100 (Continue) that avoids it.
+// Answers that come before the request body is complete: a deny, a limit, or the application's own. The
+// caller sees them, the rest of the body is not read for long, and the connection ends. And the 100
+// (Continue) that avoids it.
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Ran, run } from './stage/foreign.ts';

@@ -1,5 +1,5 @@
-// Pipelining: however requests are cut into writes, each is judged once, answered once and in order, and its body is
-// its own.
+// Pipelining: however requests are cut into writes, each is judged once, answered once and in order, and its
+// body is its own.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from './stage/observe.ts';
 import { answered, answers, response, routed } from './stage/routed.ts';

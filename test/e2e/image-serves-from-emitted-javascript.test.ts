@@ -1,4 +1,5 @@
-// The image: its stages carried out in plain folders, then its own entry point, health check and signal handling.
+// The image: its stages carried out in plain folders, then its own entry point, health check and signal
+// handling.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

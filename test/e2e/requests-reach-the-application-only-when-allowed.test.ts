@@ -1,4 +1,5 @@
-// The main path: an allowed request arrives with our headers, a denied one never does, strangers get no connection.
+// The main path: an allowed request arrives with our headers, a denied one never does, strangers get no
+// connection.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAuthority } from '../../certs/authority.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';

@@ -1,4 +1,5 @@
-// Deadlines: a head counts in total, a body by rate, the application from the end of the request, silence by idle time.
+// Deadlines: a head counts in total, a body by rate, the application from the end of the request, silence by
+// idle time.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from './stage/observe.ts';
 import { type Arrival, answered, answers, codeOf, response, routed } from './stage/routed.ts';

@@ -1,5 +1,5 @@
-// What the application does wrong becomes a status and a reason of ours, or, once its answer has begun, a connection
-// that breaks: never an answer that looks complete and is not.
+// What the application does wrong becomes a status and a reason of ours, or, once its answer has begun, a
+// connection that breaks: never an answer that looks complete and is not.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';

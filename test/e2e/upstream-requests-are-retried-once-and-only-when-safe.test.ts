@@ -1,5 +1,5 @@
-// The retry rule: an idempotent method, no body byte read, a connection that was used before, no response byte seen;
-// then once, on a new connection.
+// The retry rule: an idempotent method, no body byte read, a connection that was used before, no response
+// byte seen; then once, on a new connection.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Arrival, answered, answers, codeOf, response, routed } from './stage/routed.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';

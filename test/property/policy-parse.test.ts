@@ -1,5 +1,5 @@
-// Whatever the text, the parser answers with findings: it never throws, every finding has a place in the file, and a
-// document with an error gives no policy.
+// Whatever the text, the parser answers with findings: it never throws, every finding has a place in the
+// file, and a document with an error gives no policy.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parsePolicies } from '../../policy/parse.ts';

@@ -22,7 +22,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 };
 const CORE_PACKAGES = new Set(['zod', 'yaml']);
 const CORE_FILES_MAX = 16;
-/** Memory that a running proxy would hold for nothing: the loader process parses, other verbs build and fetch. */
+/**
+ * Memory that a running proxy would hold for nothing: the loader process parses, other verbs build and fetch.
+ */
 const NOT_AT_START = new Set(['node-forge', 'undici', 'yaml', 'zod']);
 const LINES_SOFT = 300;
 const LINES_HARD = 500;

@@ -1,4 +1,5 @@
-// A stage for one e2e test file: a folder with a CA, SVIDs, policies and a configuration, and the real entry point on it.
+// A stage for one e2e test file: a folder with a CA, SVIDs, policies and a configuration, and the real entry
+// point on it.
 // Everything it starts it also ends; every port is one the kernel chose.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// Bytes on real sockets: a caller that sends exactly what it is told, and an application that answers as it is told.
+// Bytes on real sockets: a caller that sends exactly what it is told, and an application that answers as it
+// is told.
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';

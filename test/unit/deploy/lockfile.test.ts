@@ -1,5 +1,5 @@
-// `npm ci` refuses a lockfile that leaves out a platform's optional package, as npm writes it when a registry mirror
-// does not carry that platform. Every optional package is in the lockfile, fetched or not.
+// `npm ci` refuses a lockfile that leaves out a platform's optional package, as npm writes it when a registry
+// mirror does not carry that platform. Every optional package is in the lockfile, fetched or not.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
