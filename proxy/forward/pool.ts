@@ -72,17 +72,20 @@ export class UpstreamPool {
     this.idle.push(connection);
   }
 
-  /** Closes idle connections that are past their time; called by the sweeper. */
+  /** Closes a connection that nobody owns any more once its last bytes are written, or after the idle time. */
+  retire(connection: UpstreamConnection): void {
+    connection.owner = null;
+    connection.deadlineMs = this.options.coarseNow() + this.options.idleTimeoutMs;
+    connection.socket.destroySoon();
+  }
+
+  /** Closes connections that are past their time; called by the sweeper. */
   sweep(nowMs: number): void {
-    // Backwards: a destroyed connection takes itself out.
-    for (let i = this.idle.length - 1; i >= 0; i--) {
-      const connection = this.idle[i];
-      if (connection !== undefined && connection.deadlineMs <= nowMs) connection.destroy();
-    }
+    for (const connection of this.all) if (connection.deadlineMs <= nowMs) connection.destroy();
   }
 
   close(): void {
-    for (const connection of [...this.all]) connection.destroy();
+    for (const connection of this.all) connection.destroy();
     this.idle.length = 0;
   }
 

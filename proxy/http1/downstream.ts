@@ -290,8 +290,8 @@ export class Downstream implements ExchangePort {
 
   private onClose(): void {
     if (this.state === 'serving') {
-      this.exchange.cancel();
-      finishRequest(this, 'client-closed');
+      const orderly = this.exchange.callerClosed();
+      finishRequest(this, orderly ? null : 'client-closed');
     }
     this.state = 'closed';
     this.context.closed(this);

@@ -108,6 +108,20 @@ export class Exchange implements UpstreamOwner {
     this.dropUpstream();
   }
 
+  /** The caller's connection is closed; true when that is the orderly end of a tunnel. */
+  callerClosed(): boolean {
+    const { upstream, port } = this;
+    if (this.tunnel && upstream !== null && port.due.halfClosed && port.socket.writableFinished) {
+      // Its last bytes may still be on their way to the application.
+      this.upstream = null;
+      this.pool.retire(upstream);
+      this.cancel();
+      return true;
+    }
+    this.cancel();
+    return false;
+  }
+
   /** Ends this exchange with an answer of ours when none was begun, else by breaking the connection. */
   fail(reason: Reason): void {
     if (!this.active) return;
@@ -160,7 +174,8 @@ export class Exchange implements UpstreamOwner {
   upstreamEnd(): void {
     if (!this.active) return;
     if (this.tunnel) {
-      this.port.socket.end();
+      // When the caller half-closed before, all is over once the application has its last bytes.
+      if (!this.port.due.halfClosed) this.port.socket.end();
       return;
     }
     if (this.response.endsByClose) return this.finish();

@@ -80,7 +80,7 @@ export class Wire {
 export async function call(
   stage: Stage,
   svid: SvidFiles,
-  options: tls.ConnectionOptions = {},
+  options: tls.ConnectionOptions & { readonly allowHalfOpen?: boolean } = {},
 ): Promise<Wire> {
   const socket = tls.connect({
     host: '127.0.0.1',
