@@ -3,6 +3,8 @@
 
 /** Characters of one policy file; 100,000 rules of ordinary YAML are about 30 million. */
 export const POLICY_FILE_CHARACTERS_MAX = 64 * 1024 * 1024;
+/** YAML documents of one policy file: tiny ones take the loader more time than their characters tell. */
+export const POLICY_FILE_DOCUMENTS_MAX = 10_000;
 /** Uses of YAML aliases in one document: aliases multiply work, so their number bounds it. */
 export const YAML_ALIASES_MAX = 64;
 /** Rules in one policy, and sources in one rule (the limits of Istio's own resource). */

@@ -157,7 +157,14 @@ function parseRules(
 
 const NAME_CHARACTERS_MAX = { namespace: 63, name: 253 } as const;
 
-/** `metadata.namespace` (RFC 1123 label) or `metadata.name` (RFC 1123 subdomain), as Kubernetes has them. */
+/** Whether Kubernetes would take the text: a namespace is an RFC 1123 label, a name an RFC 1123 subdomain. */
+export function isKubernetesName(text: string, field: 'namespace' | 'name'): boolean {
+  const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+  const parts = field === 'name' ? text.split('.') : [text];
+  return text.length <= NAME_CHARACTERS_MAX[field] && parts.every((part) => label.test(part));
+}
+
+/** `metadata.namespace` or `metadata.name`. */
 function nameField(
   reader: DocumentReader,
   node: Node,
@@ -178,9 +185,7 @@ function nameField(
   }
   const text = reader.string(entry.value, `metadata.${field}`);
   if (text === undefined) return undefined;
-  const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-  const parts = field === 'name' ? text.split('.') : [text];
-  if (text.length <= NAME_CHARACTERS_MAX[field] && parts.every((part) => label.test(part))) return text;
+  if (isKubernetesName(text, field)) return text;
   reader.error(entry.value, {
     code: field === 'namespace' ? 'ERR_POLICY_NAMESPACE' : 'ERR_POLICY_NAME',
     message: `\`${text}\` is no Kubernetes ${field}`,

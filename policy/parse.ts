@@ -5,8 +5,9 @@
 import type { Diagnostic } from '../core/errors.ts';
 import { didYouMean } from '../core/errors.ts';
 import { DocumentReader, type SourceText, sourceLine } from './document-reader.ts';
-import { POLICY_FILE_CHARACTERS_MAX } from './limits.ts';
+import { POLICY_FILE_CHARACTERS_MAX, POLICY_FILE_DOCUMENTS_MAX } from './limits.ts';
 import type { Policy, PolicyOptions } from './model.ts';
+import { namespaceOfBroken } from './parse-broken.ts';
 import { parsePolicy, type RefusedPolicy } from './parse-policy.ts';
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocuments } from './yaml.ts';
 
@@ -72,14 +73,34 @@ function parseFile(file: PolicyFile, found: Found, options: PolicyOptions, nowMs
     return;
   }
   const source: SourceText = { ...file, lines: new LineCounter() };
-  for (const document of parseDocuments(file.text, source.lines)) {
+  const documents = parseDocuments(file.text, source.lines, POLICY_FILE_DOCUMENTS_MAX + 1);
+  const tooMuch = documents[POLICY_FILE_DOCUMENTS_MAX];
+  if (tooMuch !== undefined) {
+    refuseDocument(found, [tooManyDocuments(source, tooMuch)]);
+    return;
+  }
+  for (const [index, document] of documents.entries()) {
     const faults = syntaxFaults(source, document);
-    if (faults.length > 0) refuseDocument(found, faults);
-    else if (!isNothing(document.contents)) {
+    if (faults.length > 0) {
+      const text = file.text.slice(document.contents?.range[0], documents[index + 1]?.range[0]);
+      refuseDocument(found, faults, namespaceOfBroken(document, text));
+    } else if (!isNothing(document.contents)) {
       const read: Reading = { source, document, found, options, nowMs };
       readResource(read, document.contents, null);
     }
   }
+}
+
+function tooManyDocuments(source: SourceText, document: Document.Parsed): Diagnostic {
+  const { line, col } = source.lines.linePos(document.range[0]);
+  return {
+    severity: 'error',
+    code: 'ERR_POLICY_LIMIT',
+    message: `the file has more than ${POLICY_FILE_DOCUMENTS_MAX} documents`,
+    hint: 'split it into several files, or put several rules into one policy',
+    at: { file: source.file, line, column: col },
+    text: sourceLine(source, line),
+  };
 }
 
 /** An empty document: nothing between two `---`, or only comments. */

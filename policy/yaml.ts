@@ -1,20 +1,31 @@
 // The one place where the yaml library is imported: its syntax tree, and how documents are read (YAML 1.2).
-import { type Document, isScalar, type LineCounter, parseAllDocuments, visit, YAMLParseError } from 'yaml';
+import { Composer, type Document, isScalar, type LineCounter, Parser, visit, YAMLParseError } from 'yaml';
 
 export { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, Scalar } from 'yaml';
 
-/** Parses every document of a text, strictly: unique string keys, no repair. Faults stay in the documents. */
-export function parseDocuments(text: string, lineCounter: LineCounter): readonly Document.Parsed[] {
-  const documents = parseAllDocuments(text, {
-    lineCounter,
+/**
+ * Parses the documents of a text, strictly: unique string keys, no repair. Faults stay in the documents.
+ * Stops after `countMax` documents.
+ */
+export function parseDocuments(
+  text: string,
+  lineCounter: LineCounter,
+  countMax: number,
+): readonly Document.Parsed[] {
+  const composer = new Composer({
     prettyErrors: false,
     stringKeys: true,
     uniqueKeys: false, // the library compares each key with each: 100,000 keys in a mapping take it a minute
     strict: true,
     version: '1.2',
   });
-  if ('empty' in documents) return [];
-  for (const document of documents) refuseRepeatedKeys(document);
+  const tokens = new Parser(lineCounter.addNewLine).parse(text);
+  const documents: Document.Parsed[] = [];
+  for (const document of composer.compose(tokens)) {
+    refuseRepeatedKeys(document);
+    documents.push(document);
+    if (documents.length >= countMax) break;
+  }
   return documents;
 }
 

@@ -7,6 +7,7 @@ const WORKLOAD = { namespace: 'shop', serviceAccount: 'cart', labels: { app: 'ca
 const ROOT = { rootNamespace: 'istio-system' };
 const BAD = operationRule('{methods: [get]}');
 const good = (namespace: string, name = 'good'): string => policyText('rules: [{}]', { namespace, name });
+const unreadable = (namespace: string): string => policyText('rules: [', { namespace, name: 'unreadable' });
 
 function partition(...texts: string[]) {
   const { sets, warnings } = partitionBySource(parseText(texts.join('---\n')), WORKLOAD, ROOT);
@@ -68,6 +69,26 @@ describe('sources', () => {
     {
       name: 'a document that is no YAML counts against both',
       texts: ['a: ['],
+      expect: { policies: [[], []], errors: [['ERR_POLICY_YAML'], ['ERR_POLICY_YAML']], warnings: [] },
+    },
+    {
+      name: 'a document that is no YAML, of another namespace, only warns',
+      texts: [good('shop'), good('istio-system', 'root'), unreadable('billing')],
+      expect: { policies: [['root'], ['good']], errors: [[], []], warnings: ['warning ERR_POLICY_YAML'] },
+    },
+    {
+      name: 'a document that is no YAML, of the own namespace, leaves the root set',
+      texts: [good('istio-system', 'root'), unreadable('shop')],
+      expect: { policies: [['root'], []], errors: [[], ['ERR_POLICY_YAML']], warnings: [] },
+    },
+    {
+      name: 'a document that is no YAML, of the root namespace, leaves the own set',
+      texts: [good('shop'), unreadable('istio-system')],
+      expect: { policies: [[], ['good']], errors: [['ERR_POLICY_YAML'], []], warnings: [] },
+    },
+    {
+      name: 'an open quote that eats the root policy counts against both',
+      texts: [policyText('action: "DENY', { namespace: 'billing' }), good('istio-system', 'root')],
       expect: { policies: [[], []], errors: [['ERR_POLICY_YAML'], ['ERR_POLICY_YAML']], warnings: [] },
     },
     {
