@@ -16,7 +16,8 @@ export function unselected(policies: readonly Policy[], workload: Workload): str
   const lines = left.slice(0, SHOWN_MAX).map((policy) => {
     const wanted = Object.entries(policy.selector ?? {}).map(([key, value]) => `${key}=${value}`);
     const options = wanted.map((label) => `--label ${label}`).join(' ');
-    return `ns[${policy.namespace}]-policy[${policy.name}] selects ${wanted.join(', ')}: add ${options}, or --config FILE`;
+    const id = `ns[${policy.namespace}]-policy[${policy.name}]`;
+    return `${id} selects ${wanted.join(', ')}: add ${options}, or --config FILE`;
   });
   return left.length > SHOWN_MAX ? [...lines, `and ${left.length - SHOWN_MAX} more`] : lines;
 }

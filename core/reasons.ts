@@ -134,7 +134,6 @@ export const REASONS = {
   'head-timeout': row(408, 'downstream', true, 'the request head did not arrive within timeouts.head'),
   'body-timeout': row(408, 'downstream', true, 'the request body stalled or came slower than 240 B/s'),
   'idle-timeout': row(0, 'downstream', true, 'the connection was idle for timeouts.idle'),
-  'connection-age': row(0, 'internal', true, 'the connection reached timeouts.connectionAge'),
   'client-closed': row(499, 'downstream', true, 'the caller went away before the response was complete'),
   // Upstream
   'upstream-refused': row(

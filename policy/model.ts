@@ -54,7 +54,7 @@ export interface Condition {
   readonly field: Field;
   /** The header's name for `request.headers`. */
   readonly key?: string;
-  /** Where it is in the rule, for near misses: `to.operation.methods`, `from.source.notPrincipals`, `when[request.headers[x-a]]`.
+  /** Where it is in the rule, for near misses: `to.operation.methods`, `when[request.headers[x-a]]`.
    *  When both lists are present this is the positive name; the negative is derived with `negativeName`. */
   readonly name: string;
   readonly values: readonly Matcher[];

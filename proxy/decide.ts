@@ -1,4 +1,5 @@
-// The decide phase: asks the rule table about one request and mints the Permit without which nothing is forwarded.
+// The decide phase: asks the rule table about one request and mints the Permit without which nothing is
+// forwarded.
 import type { Clock } from '../core/clock.ts';
 import { evaluate } from '../policy/evaluate.ts';
 import type { ConnectionFacts, Decision, RequestFacts } from '../policy/request.ts';
@@ -13,7 +14,10 @@ export interface Enforcement {
 
 const minting = Symbol('minting');
 
-/** The right to forward one request. Only `Judge.decide` makes a valid one; `revision` is what it was minted under. */
+/**
+ * The right to forward one request. Only `Judge.decide` makes a valid one; `revision` is what it was minted
+ * under.
+ */
 export class Permit {
   private revision: PolicyState | null = null;
   private mode: Enforcement['mode'] = 'enforce';
@@ -29,7 +33,9 @@ export class Permit {
   }
 }
 
-/** Whether a deny of this reason is a policy's, which audit mode lets through; everything else always denies. */
+/**
+ * Whether a deny of this reason is a policy's, which audit mode lets through; everything else always denies.
+ */
 function isPolicyVerdict(decision: Decision): boolean {
   return decision.reason === 'default-deny' || decision.reason === 'deny-rule';
 }

@@ -1,4 +1,5 @@
-// One listening address: accepts connections within the limits, has their callers verified, owns what is open.
+// One listening address: accepts connections within the limits, has their callers verified, owns what is
+// open.
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import type { ListenerConfig } from '../core/config.ts';
@@ -274,7 +275,7 @@ function listenError(
   const where = `listener \`${name}\` cannot listen on \`${address.host}:${address.port}\``;
   const hint =
     error.code === 'EADDRINUSE'
-      ? `another process holds the port; find it with \`ss -ltnp sport = :${address.port}\` or change listeners[].address`
+      ? `another process has it: \`ss -ltnp sport = :${address.port}\` tells; or change listeners[].address`
       : error.code === 'EACCES'
         ? 'ports below 1024 need CAP_NET_BIND_SERVICE; use a higher port'
         : 'check listeners[].address';

@@ -28,7 +28,8 @@ export class RequestIds {
     this.block[at + 8] = ((this.block[at + 8] ?? 0) & 0x3f) | 0x80;
     const hex = this.block.toString('hex', at, at + ID_BYTES);
     const trace = hex.slice(0, 32);
-    this.requestId = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+    const tail = `${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+    this.requestId = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${tail}`;
     this.traceparent = `00-${trace}-${hex.slice(32)}-00`;
   }
 }

@@ -1,4 +1,5 @@
-// The keep-alive pool of one upstream: the most recently used idle connection first, so that the rest can expire.
+// The keep-alive pool of one upstream: the most recently used idle connection first, so that the rest can
+// expire.
 import { createReadBuffer, UpstreamConnection, type UpstreamOwner } from './upstream-connection.ts';
 
 export interface PoolOptions {
@@ -52,8 +53,9 @@ export class UpstreamPool {
   }
 
   /**
-   * Takes a connection back after a complete exchange with nothing left to read or write. `stalledMs`: how long its
-   * response was held up. The application may have been done with it that much earlier, and counts idle time from there.
+   * Takes a connection back after a complete exchange with nothing left to read or write. `stalledMs`: how
+   * long its response was held up. The application may have been done with it that much earlier, and counts
+   * idle time from there.
    */
   release(connection: UpstreamConnection, stalledMs: number): void {
     connection.owner = null;
@@ -72,7 +74,9 @@ export class UpstreamPool {
     this.idle.push(connection);
   }
 
-  /** Closes a connection that nobody owns any more once its last bytes are written, or after the idle time. */
+  /**
+   * Closes a connection that nobody owns any more once its last bytes are written, or after the idle time.
+   */
   retire(connection: UpstreamConnection): void {
     connection.owner = null;
     connection.deadlineMs = this.options.coarseNow() + this.options.idleTimeoutMs;

@@ -1,5 +1,6 @@
 // One plaintext TCP connection to the application. It belongs to one exchange at a time or waits in the pool.
-// PERF: every connection reads into one shared buffer (`onread`): a consumer copies what it keeps before it returns.
+// PERF: every connection reads into one shared buffer (`onread`): a consumer copies what it keeps before it
+// returns.
 import net from 'node:net';
 
 /** Who a connection reports to while it is in use. Every call is synchronous. */

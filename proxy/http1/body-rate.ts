@@ -1,5 +1,5 @@
-// The minimum rate of a request body: 240 B/s after 5 s, Kestrel's figures. A slow body otherwise holds a connection to
-// the application for as long as it likes.
+// The minimum rate of a request body: 240 B/s after 5 s, Kestrel's figures. A slow body otherwise holds a
+// connection to the application for as long as it likes.
 import type { Body } from './body.ts';
 
 const GRACE_MS = 5_000;
@@ -15,7 +15,10 @@ export class BodyRate {
     this.sinceMs = 0;
   }
 
-  /** True when `body` came too slowly over the last grace; `waiting` = the proxy itself does not read just now. */
+  /**
+   * True when `body` came too slowly over the last grace; `waiting` = the proxy itself does not read just
+   * now.
+   */
   tooSlow(nowMs: number, body: Body, waiting: boolean): boolean {
     if (body.done || waiting) {
       this.sinceMs = 0;

@@ -35,7 +35,10 @@ export class Body {
     }
   }
 
-  /** Takes bytes from `chunk[at…]`, appends what goes on to `out`, and returns the index after the last byte taken. */
+  /**
+   * Takes bytes from `chunk[at…]`, appends what goes on to `out`, and returns the index after the last byte
+   * taken.
+   */
   take(chunk: Buffer, at: number, out: Buffer[]): number {
     if (this.done || at >= chunk.length) return at;
     this.touched = true;
@@ -62,7 +65,9 @@ export class Body {
   }
 }
 
-/** `head` (latin1) and `parts` as one buffer, so that they leave in one write and, encrypted, in one record. */
+/**
+ * `head` (latin1) and `parts` as one buffer, so that they leave in one write and, encrypted, in one record.
+ */
 export function joined(head: string, parts: readonly Buffer[]): Buffer {
   let length = head.length;
   for (const part of parts) length += part.length;

@@ -1,5 +1,5 @@
-// What a caller sent and nobody took yet, and whether its socket is read. Bytes wait here only while it is not:
-// behind a request in flight, behind a full connection to the application, or before a 101.
+// What a caller sent and nobody took yet, and whether its socket is read. Bytes wait here only while it is
+// not: behind a request in flight, behind a full connection to the application, or before a 101.
 import type net from 'node:net';
 
 const EMPTY = Buffer.alloc(0);

@@ -1,5 +1,5 @@
-// The one deadline of a connection: what must happen next, by when, and the reason when it does not.
-// A caller that half-closed may still want its answer; one that went away does not, and TCP cannot tell them apart.
+// The one deadline of a connection: what must happen next, by when, and the reason when it does not. A caller
+// that half-closed may still want its answer; one that went away does not, and TCP cannot tell them apart.
 import type { Reason } from '../../core/reasons.ts';
 import type { Sweeper } from '../sweeper.ts';
 

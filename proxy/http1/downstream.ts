@@ -1,4 +1,4 @@
-// One connection from a caller: bytes in, requests in order, one in flight, and an end that does not cut an answer off.
+// One connection from a caller: bytes in, requests in order, one in flight, an end that cuts no answer off.
 import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import { Judge, type Permit } from '../decide.ts';
@@ -17,7 +17,7 @@ import { LingeringClose } from './lingering-close.ts';
 import { RequestParser } from './parse-request.ts';
 import { RequestState } from './request-state.ts';
 
-/** waiting: for a request head. serving: a request is in flight. discarding: answered, reading to avoid a reset. */
+/** waiting: for a head. serving: a request is in flight. discarding: answered, reading to avoid a reset. */
 export type DownstreamState = 'waiting' | 'serving' | 'discarding' | 'closed';
 
 export class Downstream implements ExchangePort {
@@ -29,7 +29,7 @@ export class Downstream implements ExchangePort {
   readonly exchange: Exchange;
   readonly request: RequestState;
   state: DownstreamState = 'waiting';
-  /** Set when every request is to be refused without being judged (a limit that the handshake could not answer). */
+  /** Why every request is refused without being judged: a limit that the handshake could not answer. */
   refusing: Reason | null = null;
   readonly input: CallerInput;
   readonly due: Deadline;
@@ -163,7 +163,7 @@ export class Downstream implements ExchangePort {
   abort(reason: Reason): void {
     finishRequest(this, reason);
     this.state = 'closed';
-    // An orderly close can end a response, and clients (curl among them) forgive TLS its missing close_notify.
+    // An orderly close can end a response: clients, curl among them, do not miss the close_notify of TLS.
     this.raw.resetAndDestroy();
   }
 
@@ -198,7 +198,7 @@ export class Downstream implements ExchangePort {
     }
   }
 
-  /** Reads heads from the waiting bytes until one is in flight, more bytes are needed, or the connection ends. */
+  /** Reads heads until one is in flight, more bytes are needed, or the connection ends. */
   private run(): void {
     if (this.running) return;
     this.running = true;
@@ -239,7 +239,7 @@ export class Downstream implements ExchangePort {
     this.exchange.relay();
   }
 
-  // INVARIANT: the input says what was taken before the exchange acts on it; acting may begin the next request.
+  // INVARIANT: the input says what was taken before the exchange acts; that may begin the next request.
   private takeInput(): void {
     const { input, exchange, request } = this;
     if (exchange.tunnel) request.bytesIn += input.bytes.length - input.at;

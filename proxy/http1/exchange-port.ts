@@ -1,4 +1,5 @@
-// The seam between a connection and the request in flight on it: what the exchange asks, and the limits it keeps.
+// The seam between a connection and the request in flight on it: what the exchange asks, and the limits it
+// keeps.
 import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
@@ -8,8 +9,8 @@ import type { Deadline } from './deadline.ts';
 import type { RequestHead } from './head.ts';
 
 /**
- * What an exchange asks of the connection that owns it. `answer`, `abort` and `completed` end the request: the next
- * one may have begun on the same exchange when they return, so they are the last thing it does.
+ * What an exchange asks of the connection that owns it. `answer`, `abort` and `completed` end the request:
+ * the next one may have begun on the same exchange when they return, so they are the last thing it does.
  */
 export interface ExchangePort {
   readonly head: RequestHead;

@@ -1,5 +1,6 @@
-// One request on its way to the application, until its response is on its way back. A connection owns one and reuses it.
-// Only a Permit starts it. What is not forwarded yet is held back, so that a swap, a retry or a 101 can still decide.
+// One request on its way to the application, until its response is on its way back. A connection owns one and
+// reuses it. Only a Permit starts it. What is not forwarded yet is held back, so that a swap, a retry or a
+// 101 can still decide.
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
 import type { UpstreamPool } from '../forward/pool.ts';
@@ -162,7 +163,8 @@ export class Exchange implements UpstreamOwner {
     if (head) this.waiting.stop();
     const step = response.take(chunk);
     this.pauseWhenBlocked();
-    // The next request may start before `finish` or `fail` returns: nothing of this exchange is touched after it.
+    // The next request may start before `finish` or `fail` returns: nothing of this exchange is touched after
+    // it.
     if (step === 'complete') return this.finish();
     if (step === 'failed') return this.fail(response.fault);
     if (head) this.waiting.start();

@@ -1,4 +1,5 @@
-// What the application is told about the requests of one connection: the head as it was judged, with our own fields.
+// What the application is told about the requests of one connection: the head as it was judged, with our own
+// fields.
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
 import { type ForwardOptions, forwardedValues, forwardHead } from './forward-head.ts';

@@ -1,4 +1,5 @@
-// How long a connection may live: its age, and the identity of its caller, which can expire or be withdrawn meanwhile.
+// How long a connection may live: its age, and the identity of its caller, which can expire or be withdrawn
+// meanwhile.
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
 import { type ServerIdentity, verifyPeer } from '../tls/server-identity.ts';

@@ -1,5 +1,5 @@
-// The end of a connection that was answered: our side closes, and the caller's is read on for a moment, since a reset
-// would take the answer from it (RFC 9112 section 9.6).
+// The end of a connection that was answered: our side closes, and the caller's is read on for a moment, since
+// a reset would take the answer from it (RFC 9112 section 9.6).
 import type net from 'node:net';
 import type { CallerInput } from './caller-input.ts';
 import type { Deadline } from './deadline.ts';
@@ -18,7 +18,9 @@ export class LingeringClose {
     this.deadline = deadline;
   }
 
-  /** Closes our side; the second begins when the last byte of the answer is out, however slowly it is read. */
+  /**
+   * Closes our side; the second begins when the last byte of the answer is out, however slowly it is read.
+   */
   begin(socket: net.Socket, flushMs: number): void {
     this.input.clear();
     this.deadline.arm(flushMs, 'idle-timeout');

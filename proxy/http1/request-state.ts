@@ -1,4 +1,5 @@
-// The request in flight on one connection: what the decision reads and what the record phase tells. Reused, never kept.
+// The request in flight on one connection: what the decision reads and what the record phase tells. Reused,
+// never kept.
 import { parseIp } from '../../core/ip.ts';
 import type { Reason } from '../../core/reasons.ts';
 import type { ConnectionFacts, Decision, HttpFacts, RequestFacts, Verdict } from '../../policy/request.ts';
@@ -87,12 +88,16 @@ export class RequestState implements RequestRecord, RequestFacts {
     if (this.traceparentKept) this.traceparent = traceparent;
   }
 
-  /** Derives the client's address from X-Forwarded-For behind `hops` trusted proxies; false when that entry is no IP. */
+  /**
+   * Derives the client's address from X-Forwarded-For behind `hops` trusted proxies; false when that entry is
+   * no IP.
+   */
   deriveRemoteIp(hops: number, sourceIp: string): boolean {
     const entries = this.forwardedFor().split(',');
     const entry = entries[entries.length - hops]?.trim();
     this.remoteIp = sourceIp;
-    if (entry === undefined || entry === '') return true; // fewer hops than trusted: the direct peer, as Envoy does
+    // Fewer hops than trusted: the direct peer, as Envoy does.
+    if (entry === undefined || entry === '') return true;
     if (parseIp(entry) === null) return false;
     this.remoteIp = entry;
     return true;

@@ -1,5 +1,6 @@
-// The response of one exchange on its way to the caller: interim responses, the final head, the body, or a 101.
-// Synchronous: it tells the exchange what each piece of bytes meant, and touches no connection but the caller's output.
+// The response of one exchange on its way to the caller: interim responses, the final head, the body, or a
+// 101. Synchronous: it tells the exchange what each piece of bytes meant, and touches no connection but the
+// caller's output.
 import type { Reason } from '../../core/reasons.ts';
 import { Body, joined } from './body.ts';
 import type { ChunkedOptions } from './chunked.ts';

@@ -1,5 +1,6 @@
-// A small HTTP server for operators, not for traffic: GET on a closed list of paths, one request a connection, tight
-// limits, one bind error. It reads heads with the data path's own parser: node:http would cost every sidecar 10 MB.
+// A small HTTP server for operators, not for traffic: GET on a closed list of paths, one request a
+// connection, tight limits, one bind error. It reads heads with the data path's own parser: node:http would
+// cost every sidecar 10 MB.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { systemClock } from '../../core/clock.ts';
 import { SallyportError } from '../../core/errors.ts';
@@ -62,11 +63,13 @@ const TITLES: Readonly<Record<number, string>> = {
 /** Makes the server; nothing is bound yet. */
 export function createLocalServer(options: LocalServerOptions): Server {
   const server = createServer((socket) => serve(socket, options));
-  // An accept that fails later (no descriptor left) must not end the process; `listen` tells about the first bind.
+  // An accept that fails later (no descriptor left) must not end the process; `listen` tells about the first
+  // bind.
   server.on('error', (error) => {
     if (server.listening) options.defect(error);
   });
-  // Who came first and is still there is slow, on purpose or not; a probe that comes now is not. So room is made for it.
+  // Who came first and is still there is slow, on purpose or not; a probe that comes now is not. So room is
+  // made for it.
   const connections = new Set<Socket>();
   server.on('connection', (socket) => {
     connections.add(socket);
@@ -137,7 +140,8 @@ function serve(socket: Socket, options: LocalServerOptions): void {
   socket.on('error', () => undefined); // a caller that hung up; `close` follows
   socket.on('close', () => late.cancel());
   socket.on('data', (chunk: Buffer) => {
-    if (parser.method !== '' || parser.fault !== null) return; // one request a connection: what follows is not read
+    // One request a connection: what follows is not read.
+    if (parser.method !== '' || parser.fault !== null) return;
     const next = parser.push(chunk, 0);
     if (next === 0) return;
     late.cancel();

@@ -1,5 +1,6 @@
-// kill -9 under load, from emitted JavaScript and under a supervisor that only starts it again: no request ever reaches
-// the application around the rules, and service is back within a second. Then everything else dies, and nothing leaks.
+// kill -9 under load, from emitted JavaScript and under a supervisor that only starts it again: no request
+// ever reaches the application around the rules, and service is back within a second. Then everything else
+// dies, and nothing leaks.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import net from 'node:net';
@@ -138,7 +139,7 @@ async function worker(): Promise<void> {
   }
 }
 
-test('kill -9 under load: only judged requests ever arrive, and service is back within a second', async () => {
+test('kill -9 under load: only judged requests arrive, and service is back within a second', async () => {
   const workers = Array.from({ length: 4 }, worker);
   const backMs: number[] = [];
   for (let kill = 0; kill < KILLS; kill++) {

@@ -1,4 +1,5 @@
-// A caller that goes away takes its request with it; one that only half-closed still gets its answer. Nothing leaks.
+// A caller that goes away takes its request with it; one that only half-closed still gets its answer. Nothing
+// leaks.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adminPage, eventually, metric } from './stage/observe.ts';
 import { type Arrival, answered, answers, response, routed } from './stage/routed.ts';

@@ -148,7 +148,7 @@ describe('curl, with 20 MB to send,', () => {
       '--data-binary',
       `@${stage.path('small')}`,
     );
-    expect(out).toMatch(path === '/401' ? /who 401$/ : /no 417$/); // after a 417 curl asks again without Expect
+    expect(out).toMatch(path === '/401' ? /who 401$/ : /no 417$/); // curl asks again after a 417
   });
 });
 
@@ -239,7 +239,7 @@ test.each(['/early', '/early-close'])(
 );
 
 describe('Expect', () => {
-  test('100-continue: the 100 is passed on, then the body, then the answer; the connection goes on', async () => {
+  test('100-continue: the 100 is passed on, then the body, then the answer, again and again', async () => {
     const caller = await call(stage, web);
     for (let i = 0; i < 3; i++) {
       caller.text = '';

@@ -1,5 +1,6 @@
-// Malformed and smuggled requests over real mutual TLS: each is answered with its status and reason, its connection is
-// closed, and the application gets not one byte, although a valid request stands right behind it.
+// Malformed and smuggled requests over real mutual TLS: each is answered with its status and reason, its
+// connection is closed, and the application gets not one byte, although a valid request stands right behind
+// it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { answered, answers, codeOf } from './stage/routed.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';

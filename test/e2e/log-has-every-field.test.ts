@@ -22,7 +22,8 @@ afterEach(async () => {
 });
 
 const POLICIES = {
-  'web.yaml': `${policyText({ paths: ['/a'] })}    - when: [{ key: "request.headers[x-tier]", values: ["gold"] }]\n`,
+  'web.yaml': `${policyText({ paths: ['/a'] })}    - when:
+        - { key: "request.headers[x-tier]", values: ["gold"] }\n`,
 };
 
 const start = (log: string): Promise<RunningProxy> =>

@@ -12,7 +12,8 @@ import { Application, answering, call, get, OK, type Wire } from './stage/wire.t
 // The contract's list; the table may have more.
 const PROMISED =
   `requests_total rule_hits_total denied_total request_duration_seconds enforcement_duration_seconds
-  enforcement_mode connections handshakes_total plaintext_requests_total bytes_total policy_info policy_loads_total
+  enforcement_mode connections handshakes_total plaintext_requests_total bytes_total policy_info
+  policy_loads_total
   policy_last_success_timestamp_seconds emergency_rules svid_expiry_timestamp_seconds identity_wait_seconds
   upstream_errors_total fail_open_total log_dropped_total build_info`
     .split(/\s+/)

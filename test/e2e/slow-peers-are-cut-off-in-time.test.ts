@@ -137,7 +137,7 @@ describe.concurrent('a caller', () => {
     });
   });
 
-  test('that falls silent within its body gets 408 after timeouts.idle: it is not the application', async () => {
+  test('that falls silent within its body gets 408: it is not the application', async () => {
     const caller = await call(stage, web);
     caller.send(`${post('/silent-body', 'Content-Length: 500\r\n')}begin`);
     const [answer] = answers(await caller.end());
@@ -165,7 +165,7 @@ describe.concurrent('a caller', () => {
     caller.socket.destroy();
   });
 
-  test('that does not read its answer is closed after timeouts.idle, and it is not the application', async () => {
+  test('that does not read its answer is closed: it is not the application', async () => {
     const large = await Application.start(
       routed({ '*': ({ wire }) => void wire.socket.write(response('x'.repeat(30_000_000))) }),
     );
@@ -224,7 +224,7 @@ describe.concurrent('an application', () => {
   });
 });
 
-test('a connection older than timeouts.connectionAge ends after its answer, an idle one at once', async () => {
+test('a connection of timeouts.connectionAge ends after its answer, an idle one at once', async () => {
   const other = await Stage.create();
   const svid = await other.svid('web', 'spiffe://example.org/ns/shop/sa/web');
   await other.start({ upstreamPort: application.port, listener: 'timeouts: { connectionAge: 1s }' });

@@ -9,7 +9,9 @@ const KEPT_OUT = ['yaml', 'zod', 'node-forge', 'undici', 'prom-client'];
 // Writes the URL of every module that the process loads to standard error.
 const HOOK = `import { registerHooks } from 'node:module';
 import { writeSync } from 'node:fs';
-registerHooks({ load(url, context, next) { writeSync(2, 'loaded ' + url + '\\n'); return next(url, context); } });`;
+registerHooks({
+  load(url, context, next) { writeSync(2, 'loaded ' + url + '\\n'); return next(url, context); },
+});`;
 
 let stage: Stage;
 

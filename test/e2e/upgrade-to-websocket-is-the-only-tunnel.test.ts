@@ -1,4 +1,5 @@
-// Upgrades: only websocket, only when asked for and granted; then bytes both ways until either side, or the policy, ends it.
+// Upgrades: only websocket, only when asked for and granted; then bytes both ways until either side, or the
+// policy, ends it.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from './stage/observe.ts';
 import { type Arrival, answered, answers, codeOf, response, routed } from './stage/routed.ts';
@@ -135,7 +136,7 @@ test('bytes that come with the 101 arrive behind it', async () => {
   caller.socket.destroy();
 });
 
-test('after another answer than 101 the connection speaks HTTP on, and what was sent early is judged', async () => {
+test('after another answer than 101 what was sent early is HTTP, and judged', async () => {
   arrivals = [];
   const caller = await call(stage, web);
   caller.send(get('/refuses', ASK) + get('/denied') + get('/after'));

@@ -83,7 +83,7 @@ test('an idle connection is closed after upstream.idleTimeout', async () => {
   await answered(one, 2);
 });
 
-test('a connection whose answer a slow caller held up is not kept: the application counts from earlier', async () => {
+test('a connection whose answer a slow caller held up is not kept as long', async () => {
   const one = await caller();
   one.socket.pause();
   one.send(get('/large'));

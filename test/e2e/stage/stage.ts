@@ -108,6 +108,7 @@ export class Stage {
     for (const [name, text] of Object.entries(options.policies ?? { 'mesh.yaml': ALLOW_MESH }))
       this.write(`policies/${name}`, text);
     const blocks = options.blocks ?? 'log: { decisions: all }\nshutdown: { delay: 0s, drain: 5s }';
+    const upstream = options.upstream === undefined ? '' : `, ${options.upstream}`;
     return this.write(
       'sallyport.yaml',
       `workload: { namespace: shop, serviceAccount: cart, labels: { app: cart } }
@@ -116,7 +117,7 @@ ${indent(options.identity ?? IDENTITY, 2)}
 listeners:
   - name: inbound
     address: 127.0.0.1:${this.port}
-    upstream: { address: "127.0.0.1:${options.upstreamPort ?? 1}"${options.upstream === undefined ? '' : `, ${options.upstream}`} }
+    upstream: { address: "127.0.0.1:${options.upstreamPort ?? 1}"${upstream} }
 ${indent(options.listener ?? '', 4)}
 policy:
   files: [policies/]
