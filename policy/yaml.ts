@@ -21,7 +21,8 @@ export function parseDocuments(
   });
   const tokens = new Parser(lineCounter.addNewLine).parse(text);
   const documents: Document.Parsed[] = [];
-  for (const document of composer.compose(tokens)) {
+  // `true`: a text without any document is an empty one, or its faults would be lost.
+  for (const document of composer.compose(tokens, true, text.length)) {
     refuseRepeatedKeys(document);
     documents.push(document);
     if (documents.length >= countMax) break;

@@ -7,6 +7,8 @@ describe('documents', () => {
   rejects([
     { name: 'no YAML', text: 'a: [', code: 'ERR_POLICY_YAML' },
     { name: 'no JSON', text: '{"apiVersion": "security.istio.io/v1",, }', code: 'ERR_POLICY_YAML' },
+    { name: 'only a closing bracket', text: ']', code: 'ERR_POLICY_YAML' },
+    { name: 'only a directive', text: '%YAML 1.2\n', code: 'ERR_POLICY_YAML' },
     { name: 'a scalar', text: 'hello', code: 'ERR_POLICY_TYPE' },
     { name: 'a list', text: '- 1', code: 'ERR_POLICY_TYPE' },
     { name: 'an unknown tag', text: policyText('action: !custom ALLOW'), code: 'ERR_POLICY_YAML' },
