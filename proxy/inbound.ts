@@ -9,9 +9,9 @@ import { problemResponse, statusOf } from './respond.ts';
 export function serveRequest(c: Downstream): void {
   const refusal = admit(c);
   if (refusal !== null) return refuse(c, refusal);
-  const startMs = c.now();
   const permit = decide(c);
-  c.request.decisionUs = (c.now() - startMs) * 1_000;
+  // PERF: the request's own start will do; nothing but the cheap admission lies between.
+  c.request.decisionUs = (c.now() - c.request.startMs) * 1_000;
   if (permit === null) return refuse(c, c.judge.decision?.reason ?? 'evaluation-error');
   // After the verdict: who may not call here learns nothing about limits.
   if (c.head.contentLength > c.context.options.exchange.bodyBytesMax) return refuse(c, 'body-too-large');

@@ -7,7 +7,8 @@ import type { Peer } from '../peer.ts';
 import type { ConnectionRecord, RequestRecord } from '../record/record.ts';
 import { isRequestId, isTraceparent, type RequestIds } from '../request-ids.ts';
 import type { Forwarding } from './forwarding.ts';
-import type { RequestHead } from './head.ts';
+import { TRACEPARENT, X_REQUEST_ID } from './known-headers.ts';
+import type { RequestParser } from './parse-request.ts';
 
 export class RequestState implements RequestRecord, RequestFacts {
   readonly connection: ConnectionRecord;
@@ -37,10 +38,10 @@ export class RequestState implements RequestRecord, RequestFacts {
   permitted = false;
   /** True when the caller's own traceparent and tracestate go on. */
   traceparentKept = false;
-  private readonly head: RequestHead;
+  private readonly head: RequestParser;
   private readonly forwarding: Forwarding;
 
-  constructor(peer: Peer, head: RequestHead, forwarding: Forwarding) {
+  constructor(peer: Peer, head: RequestParser, forwarding: Forwarding) {
     this.connection = peer.record;
     this.facts = peer.facts;
     this.head = head;
@@ -81,11 +82,11 @@ export class RequestState implements RequestRecord, RequestFacts {
     this.traceparent = ids.traceparent;
     // A stranger's ids are not kept: they would let it write into other people's traces and logs.
     if (peer.identity === null) return;
-    const requestId = only(this.head.headerValues('x-request-id'));
-    if (isRequestId(requestId)) this.requestId = requestId;
-    const traceparent = only(this.head.headerValues('traceparent'));
-    this.traceparentKept = isTraceparent(traceparent);
-    if (this.traceparentKept) this.traceparent = traceparent;
+    const requestId = this.head.soleValue(X_REQUEST_ID);
+    if (requestId !== null && isRequestId(requestId)) this.requestId = requestId;
+    const traceparent = this.head.soleValue(TRACEPARENT);
+    this.traceparentKept = traceparent !== null && isTraceparent(traceparent);
+    if (this.traceparentKept) this.traceparent = traceparent ?? '';
   }
 
   /**
@@ -109,6 +110,3 @@ export class RequestState implements RequestRecord, RequestFacts {
     return this.head.headerValues('x-forwarded-for')?.join(',') ?? '';
   }
 }
-
-const only = (values: readonly string[] | undefined): string =>
-  values?.length === 1 ? (values[0] ?? '') : '';
