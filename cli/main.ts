@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The entry point: gives the dispatcher the process's own streams, and takes the exit code.
 import { isatty } from 'node:tty';
-import { dispatch } from './dispatch.ts';
+import { cacheSources } from '../core/source-cache.ts';
 import type { Io } from './io.ts';
 
 const STDOUT = 1;
@@ -34,4 +34,6 @@ function open(stream: NodeJS.WriteStream): NodeJS.WriteStream {
   return stream;
 }
 
+cacheSources();
+const { dispatch } = await import('./dispatch.ts'); // after the cache is there
 process.exitCode = await dispatch(process.argv.slice(2), processIo());

@@ -3,6 +3,8 @@
 // itself when the proxy is gone.
 import type { Config } from '../core/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
+import { withoutTranslations } from '../core/lean-zod.ts';
+import { cacheSources, keepCompiled } from '../core/source-cache.ts';
 import type { LoadReply, LoadRequest } from './load.ts';
 
 /** What the proxy asks for. */
@@ -25,7 +27,10 @@ export type Answer =
 
 async function run(job: Job): Promise<Config | LoadReply> {
   // Each job loads only its own code: a reload needs no configuration schema.
-  if (job.kind === 'config') return (await import('../core/config-load.ts')).loadConfig(job.file);
+  if (job.kind === 'config') {
+    const { loadConfig } = await withoutTranslations(() => import('../core/config-load.ts'));
+    return loadConfig(job.file);
+  }
   return (await import('./load.ts')).loadPolicies(job.request);
 }
 
@@ -52,6 +57,7 @@ function serve(): void {
       // A configuration that was read is followed by its policies: their code is ready when they are asked
       // for.
       if (job.kind === 'config' && answer.error === undefined) await import('./load.ts');
+      else keepCompiled();
     });
   });
   // A terminal or a service manager signals the whole group; the proxy finishes first, then the channel
@@ -59,4 +65,5 @@ function serve(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 }
 
+cacheSources();
 serve();
