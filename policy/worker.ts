@@ -3,7 +3,7 @@
 // itself when the proxy is gone.
 import type { Config } from '../core/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
-import { withoutTranslations } from '../core/lean-zod.ts';
+import { withoutTranslations } from './lean-zod.ts';
 import { cacheSources, keepCompiled } from '../core/source-cache.ts';
 import type { LoadReply, LoadRequest } from './load.ts';
 

@@ -1,4 +1,5 @@
-// Answers of our own: every reason has one status, strangers learn no rule, and a hidden workload stays hidden.
+// Answers of our own: every reason has one status, strangers learn no rule, and a hidden workload stays
+// hidden.
 import { describe, expect, test } from 'vitest';
 import { REASON_NAMES, REASONS, type Reason } from '../../../core/reasons.ts';
 import { problemResponse, statusOf } from '../../../proxy/respond.ts';
