@@ -1,13 +1,11 @@
 // What the application does wrong becomes a status and a reason of ours, or, once its answer has begun, a
 // connection that breaks: never an answer that looks complete and is not.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from './stage/foreign.ts';
 import { eventually, metric } from './stage/observe.ts';
 import { type Answer, type Arrival, answered, answers, codeOf, response, routed } from './stage/routed.ts';
 import { freePorts, type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
+import { StoppedApplication } from './stage/stopped.ts';
 import { Application, call, get, type Wire } from './stage/wire.ts';
 
 const say =
@@ -233,17 +231,16 @@ test('the application that nobody serves is a 503, and each failure is counted',
 });
 
 test('an application whose backlog is full is a 504 after upstream.connectTimeout', async () => {
-  const { child, port, fill } = await stoppedListener();
+  const stopped = await StoppedApplication.start();
   const other = await Stage.create();
   const svid = await other.svid('web', 'spiffe://example.org/ns/shop/sa/web');
-  await other.start({ upstreamPort: port, upstream: 'connectTimeout: 300ms' });
+  await other.start({ upstreamPort: stopped.port, upstream: 'connectTimeout: 300ms' });
   const caller = await call(other, svid);
   caller.send(get('/'));
   const [answer] = await answered(caller, 1);
   expect([answer?.status, codeOf(answer)]).toEqual([504, 'upstream-connect-timeout']);
-  child.kill('SIGKILL');
-  for (const socket of fill) socket.destroy();
   await other.close();
+  stopped.close();
 });
 
 /** The first answer that is not an interim one. */
@@ -276,17 +273,4 @@ function late(rest: string): (arrival: Arrival) => void {
     wire.send(`${HEAD}transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n`);
     setTimeout(() => wire.send(rest), 150);
   };
-}
-
-/** A listening process that never accepts, with its backlog filled. */
-async function stoppedListener(): Promise<{ child: ChildProcess; port: number; fill: net.Socket[] }> {
-  const script =
-    "const s=require('node:net').createServer().listen({port:0,host:'127.0.0.1',backlog:1},()=>console.log(s.address().port))";
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [text] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
-  child.kill('SIGSTOP');
-  const port = Number(text.toString());
-  const fill = Array.from({ length: 8 }, () => net.connect(port, '127.0.0.1').on('error', () => undefined));
-  await Promise.race([once(fill[0] as net.Socket, 'connect'), once(fill[1] as net.Socket, 'connect')]);
-  return { child, port, fill };
 }
