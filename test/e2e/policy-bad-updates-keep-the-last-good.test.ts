@@ -50,12 +50,10 @@ const findings = (from: number): LogLine[] =>
 
 const BAD = [
   {
-    // Nobody can say whose policy it was going to be: it counts in both sources.
     name: 'a syntax error',
     text: `${GOOD}\n  broken: [`,
     at: { line: 10 },
     message: /flow|collection|expected|\[/i,
-    root: 'refused',
   },
   {
     name: 'an unknown field',
@@ -79,33 +77,30 @@ const BAD = [
   },
 ];
 
-test.each(BAD)(
-  '$name: refused with file, line and column',
-  async ({ text, at, message, hint, root = 'ok' }) => {
-    const from = proxy.lines.length;
-    const refused = await loads('namespace', 'refused');
-    const ok = await loads('namespace', 'ok');
-    const before = await loads('root', root);
-    stage.write('policies/web.yaml', text);
-    const line = await proxy.line((one) => proxy.lines.indexOf(one) >= from && one['level'] === 'error');
-    expect(line).toMatchObject({
-      msg: 'policy findings',
-      code: expect.stringMatching(/^ERR_POLICY_/),
-      at: { file: stage.path('policies/web.yaml'), ...at },
-      message: expect.stringMatching(message),
-    });
-    if (hint !== undefined) expect(line['hint']).toMatch(hint);
-    expect(await loads('namespace', 'refused')).toBe(refused + 1);
-    expect(await loads('root', root)).toBe(before + 1);
-    expect([await ask('/a'), await ask('/b'), await ask('/root')]).toEqual([200, 403, 403]);
-    expect((await statusPage(stage, '/readyz')).status).toBe(200);
-    stage.write('policies/web.yaml', GOOD);
-    await eventually(
-      () => loads('namespace', 'ok'),
-      (now) => now > ok,
-    );
-  },
-);
+test.each(BAD)('$name: refused with file, line and column', async ({ text, at, message, hint }) => {
+  const from = proxy.lines.length;
+  const refused = await loads('namespace', 'refused');
+  const ok = await loads('namespace', 'ok');
+  const before = await loads('root', 'ok');
+  stage.write('policies/web.yaml', text);
+  const line = await proxy.line((one) => proxy.lines.indexOf(one) >= from && one['level'] === 'error');
+  expect(line).toMatchObject({
+    msg: 'policy findings',
+    code: expect.stringMatching(/^ERR_POLICY_/),
+    at: { file: stage.path('policies/web.yaml'), ...at },
+    message: expect.stringMatching(message),
+  });
+  if (hint !== undefined) expect(line['hint']).toMatch(hint);
+  expect(await loads('namespace', 'refused')).toBe(refused + 1);
+  expect(await loads('root', 'ok')).toBe(before + 1);
+  expect([await ask('/a'), await ask('/b'), await ask('/root')]).toEqual([200, 403, 403]);
+  expect((await statusPage(stage, '/readyz')).status).toBe(200);
+  stage.write('policies/web.yaml', GOOD);
+  await eventually(
+    () => loads('namespace', 'ok'),
+    (now) => now > ok,
+  );
+});
 
 test('while one source is refused, an update of the other takes effect', async () => {
   const from = proxy.lines.length;
