@@ -1,5 +1,5 @@
-// A policy swap between a verdict and the first byte to the application: the new table decides, and the request it
-// denies gets its 403 without disturbing the ones behind it.
+// A policy swap between a verdict and the first byte to the application: the new table decides, and the
+// request it denies gets its 403 without disturbing the ones behind it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adminPage, eventually } from './stage/observe.ts';
 import { answered, codeOf } from './stage/routed.ts';
