@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The entry point: gives the dispatcher the process's own streams, and takes the exit code.
 import { isatty } from 'node:tty';
-import { cacheSources } from '../core/source-cache.ts';
+import { cacheCompiled } from '../core/compile-cache.ts';
 import type { Io } from './io.ts';
 
 const STDOUT = 1;
@@ -34,6 +34,6 @@ function open(stream: NodeJS.WriteStream): NodeJS.WriteStream {
   return stream;
 }
 
-cacheSources();
+cacheCompiled();
 const { dispatch } = await import('./dispatch.ts'); // after the cache is there
 process.exitCode = await dispatch(process.argv.slice(2), processIo());

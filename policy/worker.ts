@@ -1,10 +1,11 @@
 // The loader process: reads YAML, validates and compiles for the proxy, which so keeps that code and its
 // garbage out of its own memory and off its event loop. Started and ended by worker-client.ts; it ends by
 // itself when the proxy is gone.
+
+import { cacheCompiled, keepCompiled } from '../core/compile-cache.ts';
 import type { Config } from '../core/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
 import { withoutTranslations } from './lean-zod.ts';
-import { cacheSources, keepCompiled } from '../core/source-cache.ts';
 import type { LoadReply, LoadRequest } from './load.ts';
 
 /** What the proxy asks for. */
@@ -65,5 +66,5 @@ function serve(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 }
 
-cacheSources();
+cacheCompiled();
 serve();
