@@ -27,8 +27,6 @@ export interface PolicyState {
   readonly policyHash: string;
   /** The last load in which no set was refused, Unix milliseconds. */
   readonly loadedAtMs: number | null;
-  /** Emergency rules that have not expired. */
-  readonly emergencyRules: number;
   /** What the last load found: errors of refused sets, warnings, notices. */
   readonly notices: readonly Diagnostic[];
   /** The same status twice when the workload lives in the root namespace. */
@@ -41,6 +39,8 @@ export type LoadOutcome = Pick<LoadedSet, 'namespace' | 'result'>;
 /** A running source of policies. Listeners must not throw. */
 export interface PolicySource {
   current(): PolicyState;
+  /** Emergency rules in force at this moment: what `evaluate` sees, also before the timer of an expiry runs. */
+  emergencyRules(): number;
   /** Calls back after the revision changed. Returns the way to stop. */
   onChange(listener: () => void): () => void;
   /** Calls back with new findings of a load, the same ones only once. */
@@ -112,6 +112,11 @@ class FilePolicySource implements PolicySource {
 
   current(): PolicyState {
     return this.#state;
+  }
+
+  emergencyRules(): number {
+    const now = this.#clock.now();
+    return this.#emergencyEndsMs.filter((end) => end > now).length;
   }
 
   problems(): readonly Diagnostic[] {
@@ -219,7 +224,6 @@ class FilePolicySource implements PolicySource {
       revision: before.revision + (same ? 0 : 1),
       table: same ? before.table : table,
       policyHash: table.policyHash,
-      emergencyRules: this.#emergencies(),
     };
     this.#armExpiry();
     const { notices } = about;
@@ -236,17 +240,11 @@ class FilePolicySource implements PolicySource {
     this.#expiry = this.#clock.after(next - now, () => {
       // A timer may come early, and one beyond the longest that Node knows does.
       if (this.#clock.now() >= next) {
-        const emergencyRules = this.#emergencies();
-        this.#state = { ...this.#state, revision: this.#state.revision + 1, emergencyRules };
+        this.#state = { ...this.#state, revision: this.#state.revision + 1 };
         this.#tellChange();
       }
       this.#armExpiry();
     });
-  }
-
-  #emergencies(): number {
-    const now = this.#clock.now();
-    return this.#emergencyEndsMs.filter((end) => end > now).length;
   }
 
   #tellChange(): void {
@@ -267,7 +265,6 @@ function unloaded({ workload, options }: FilePolicySourceOptions): PolicyState {
     table,
     policyHash: table.policyHash,
     loadedAtMs: null,
-    emergencyRules: 0,
     notices: [],
     sources: { root: status(options.rootNamespace), namespace: status(workload.namespace) },
   };

@@ -150,7 +150,8 @@ export class ProxyServer {
   }
 
   private policySwapped(): void {
-    const { policyHash, revision, emergencyRules } = this.deps.policy.current();
+    const { policyHash, revision } = this.deps.policy.current();
+    const emergencyRules = this.deps.policy.emergencyRules();
     this.deps.logger.info('policy swapped', { policyHash, revision, emergencyRules });
     this.policyChanged();
   }
@@ -217,7 +218,7 @@ export class ProxyServer {
         mode: () => this.enforcement.mode,
         policyHash: () => policy.current().policyHash,
         policyLoadedMs: () => policy.current().loadedAtMs,
-        emergencyRules: () => policy.current().emergencyRules,
+        emergencyRules: () => policy.emergencyRules(),
         svidExpiryMs: () => svid?.current()?.notAfterMs ?? null,
         identityWaitMs: () => this.deps.identityWaitMs,
       },
