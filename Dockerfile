@@ -7,13 +7,13 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # The `node` package among the development packages is for machines with an old Node; here the base image is current.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY rolldown.config.ts ./
 COPY core core
 COPY policy policy
 COPY certs certs
 COPY proxy proxy
 COPY cli cli
-RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json
+RUN node node_modules/rolldown/bin/cli.mjs -c rolldown.config.ts
 
 FROM node:${NODE_VERSION}-bookworm-slim AS packages
 WORKDIR /app

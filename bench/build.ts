@@ -11,16 +11,14 @@ export const ENTRY = { emitted: join(ROOT, 'dist/cli/main.js'), source: join(ROO
 
 const SOURCES = ['core', 'policy', 'certs', 'proxy', 'cli'];
 
-/** Builds when needed. @throws when the compiler emits nothing */
+/** Builds when needed. @throws when the build fails */
 export function buildWhenStale(progress: (text: string) => void): void {
   if (!isStale()) return;
-  progress('building dist (tsc -p tsconfig.build.json)');
-  const tsc = join(ROOT, 'node_modules/.bin/tsc');
-  const built = spawnSync(tsc, ['-p', 'tsconfig.build.json'], { cwd: ROOT, encoding: 'utf8' });
-  const findings = `${built.stdout ?? ''}${built.stderr ?? ''}`.trim();
-  if (isStale()) throw new Error(`the build emitted nothing: ${built.error?.message ?? findings}`);
-  // Type errors do not change what is emitted, but whoever reads the figures must know.
-  if (built.status !== 0) progress(`warning: the build has type errors: ${findings.split('\n')[0]}`);
+  progress('building dist (npm run build)');
+  const rolldown = join(ROOT, 'node_modules/.bin/rolldown');
+  const built = spawnSync(rolldown, ['-c', 'rolldown.config.ts'], { cwd: ROOT, encoding: 'utf8' });
+  if (built.status !== 0 || isStale())
+    throw new Error(`the build failed: ${built.error?.message ?? built.stderr.trim()}`);
 }
 
 function isStale(): boolean {

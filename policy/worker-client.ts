@@ -35,7 +35,8 @@ interface Waiting {
 const IDLE_MS = 2_000;
 // 100,000 rules take about half a minute; a file system that hangs never answers.
 const JOB_MS_MAX = 120_000;
-const WORKER = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+// From its folder on: the emitted form of this file is in another one.
+const WORKER = import.meta.url.endsWith('.ts') ? '../policy/worker.ts' : '../policy/worker.js';
 
 class LoaderProcess implements Loader {
   readonly #clock: Clock;

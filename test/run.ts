@@ -25,7 +25,7 @@ function main(): void {
     ['requirements', checkRequirements],
     ['lint', () => tool(modules('@biomejs', 'biome', 'bin', 'biome'), 'check', '.')],
     ['typecheck', () => tool(modules('typescript', 'bin', 'tsc'), '--noEmit')],
-    ['build', () => tool(modules('typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json')],
+    ['build', () => tool(modules('rolldown', 'bin', 'cli.mjs'), '-c', 'rolldown.config.ts')],
     ['unit tests', () => tests('unit')],
     ['e2e tests', () => tests('e2e')],
   ];

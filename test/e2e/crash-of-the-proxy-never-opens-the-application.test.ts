@@ -2,11 +2,9 @@
 // ever reaches the application around the rules, and service is back within a second. Then everything else
 // dies, and nothing leaks.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Emitted } from './stage/emitted.ts';
 import { adminPage, eventually, metric, statusPage } from './stage/observe.ts';
 import { type Arrival, answers, response, routed } from './stage/routed.ts';
 import { Stage, type SvidFiles } from './stage/stage.ts';
@@ -23,7 +21,6 @@ const KILLS = 3;
 const BACK_MS_MAX = 1_000;
 /** A bare Node process on an idle machine. */
 const BARE_START_MS = 45;
-const root = join(import.meta.dirname, '../..');
 
 /** Starts the proxy again whenever it ends. */
 class Supervisor {
@@ -58,7 +55,7 @@ class Supervisor {
   }
 }
 
-let dist: string;
+let emitted: Emitted;
 let stage: Stage;
 let application: Application;
 let supervisor: Supervisor;
@@ -67,14 +64,7 @@ const arrivals: Arrival[] = [];
 const load = { running: true, allowed: 0, denied: 0, failed: 0, wrong: [] as string[], firstOkMs: 0 };
 
 beforeAll(async () => {
-  dist = mkdtempSync(join(tmpdir(), 'sallyport-dist-'));
-  const tsc = join(root, 'node_modules/.bin/tsc');
-  const built = spawnSync(tsc, ['-p', join(root, 'tsconfig.build.json'), '--outDir', dist], {
-    encoding: 'utf8',
-  });
-  expect(built.status, built.stdout).toBe(0);
-  symlinkSync(join(root, 'node_modules'), join(dist, 'node_modules'));
-  symlinkSync(join(root, 'package.json'), join(dist, 'package.json'));
+  emitted = new Emitted();
   stage = await Stage.create();
   application = await Application.start(
     routed({
@@ -95,7 +85,7 @@ beforeAll(async () => {
     upstream: 'idleTimeout: 1s',
     policies: { 'most.yaml': POLICY },
   });
-  supervisor = new Supervisor([join(dist, 'cli/main.js'), 'proxy', '--config', config]);
+  supervisor = new Supervisor([emitted.entry, 'proxy', '--config', config]);
   await eventually(isReady, (ready) => ready);
 });
 
@@ -104,7 +94,7 @@ afterAll(async () => {
   await supervisor?.stop();
   await stage?.close();
   application?.close();
-  rmSync(dist, { recursive: true, force: true });
+  emitted?.close();
 });
 
 const isReady = (): Promise<boolean> =>
@@ -191,7 +181,7 @@ test('while the proxy is down its port is closed: nothing answers in its place',
     socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
   });
   expect(refused).toBe('ECONNREFUSED');
-  supervisor = new Supervisor([join(dist, 'cli/main.js'), 'proxy', '--config', stage.path('sallyport.yaml')]);
+  supervisor = new Supervisor([emitted.entry, 'proxy', '--config', stage.path('sallyport.yaml')]);
   await eventually(isReady, (ready) => ready);
 });
 

@@ -2,9 +2,10 @@
 // at its start.
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Emitted } from './stage/emitted.ts';
 import { RunningProxy, Stage } from './stage/stage.ts';
 
-const ENTRY = new URL('../../cli/main.ts', import.meta.url).pathname;
+const SOURCE = new URL('../../cli/main.ts', import.meta.url).pathname;
 const KEPT_OUT = ['yaml', 'zod', 'node-forge', 'undici', 'prom-client'];
 // Writes the URL of every module that the process loads to standard error.
 const HOOK = `import { registerHooks } from 'node:module';
@@ -14,18 +15,28 @@ registerHooks({
 });`;
 
 let stage: Stage;
+let emitted: Emitted;
 
 beforeAll(async () => {
+  emitted = new Emitted();
   stage = await Stage.create();
 });
 
-afterAll(() => stage.close());
+afterAll(() => {
+  stage?.close();
+  emitted?.close();
+});
 
-test(`${KEPT_OUT.join(', ')} are not loaded before the proxy is ready`, async () => {
+const forms = [
+  { name: 'the sources', entry: () => SOURCE, serves: '/proxy/server.ts' },
+  { name: 'emitted JavaScript', entry: () => emitted.entry, serves: '/chunks/proxy-run.js' },
+];
+
+test.each(forms)(`${KEPT_OUT.join(', ')} are not loaded by $name`, async ({ entry, serves }) => {
   const config = stage.configure({ upstreamPort: 1 });
   const hook = `data:text/javascript,${encodeURIComponent(HOOK)}`;
   const proxy = new RunningProxy(
-    spawn(process.execPath, ['--import', hook, ENTRY, 'proxy', '--config', config], { stdio: 'pipe' }),
+    spawn(process.execPath, ['--import', hook, entry(), 'proxy', '--config', config], { stdio: 'pipe' }),
   );
   try {
     await proxy.line((line) => line['msg'] === 'ready', 20_000);
@@ -33,7 +44,9 @@ test(`${KEPT_OUT.join(', ')} are not loaded before the proxy is ready`, async ()
     await proxy.kill();
   }
   const loaded = proxy.stderr.split('\n').filter((line) => line.startsWith('loaded '));
-  expect(loaded.some((line) => line.endsWith('/proxy/server.ts'))).toBe(true);
-  const unwanted = loaded.filter((line) => KEPT_OUT.some((name) => line.includes(`/node_modules/${name}/`)));
+  expect(loaded.some((line) => line.endsWith(serves))).toBe(true);
+  const unwanted = loaded.filter((line) =>
+    KEPT_OUT.some((name) => line.includes(`/node_modules/${name}/`) || line.endsWith(`/chunks/${name}.js`)),
+  );
   expect(unwanted).toEqual([]);
 });

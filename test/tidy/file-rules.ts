@@ -164,7 +164,7 @@ export const FILE_RULES: readonly FileRule[] = [
   nodeRule('any', everywhere, (node) => (node.kind === SyntaxKind.AnyKeyword ? '`any`' : undefined)),
   nodeRule(
     'default export',
-    ({ path }) => path !== 'vitest.config.ts',
+    ({ path }) => path !== 'vitest.config.ts' && path !== 'rolldown.config.ts',
     (node) =>
       node.kind === SyntaxKind.ExportAssignment || hasModifier(node, [SyntaxKind.DefaultKeyword])
         ? 'a default export'

@@ -355,7 +355,8 @@ describe('expiry', () => {
     timer?.task(); // too early: nothing has expired
     expect([source.current().revision, source.emergencyRules()]).toEqual([1, 1]);
 
-    clock.shiftMs = 3_600_001; // before the timer runs: what decides sees the end already, and so does the count
+    // Before the timer runs: what decides sees the end already, and so does the count.
+    clock.shiftMs = 3_600_001;
     expect([source.current().revision, source.emergencyRules()]).toEqual([1, 0]);
     const changed = nextChange(source);
     clock.timers
