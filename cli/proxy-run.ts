@@ -47,7 +47,6 @@ export async function runProxy(run: ProxyRun): Promise<void> {
     const options = policyOptionsOf(config);
     const policy = createFilePolicySource({ paths: config.policy.files, workload, options, clock, loader });
     try {
-      await policy.ready;
       const version = packageVersion();
       await serve({ config, workload, policy, svid, identityWaitMs, clock, logger, writer, version }, run);
     } finally {
@@ -63,11 +62,12 @@ async function serve(deps: ProxyDeps, { signals, edits, loader }: ProxyRun): Pro
   const { config, policy, svid, logger } = deps;
   const server = new ProxyServer(deps);
   svid?.onProblem((problems) => report(logger, 'identity update refused, the last good one stays', problems));
-  policy.onProblem((problems) => report(logger, 'policy findings', problems));
   report(logger, 'identity findings', svid?.problems() ?? []);
-  report(logger, 'policy findings', policy.problems());
-  const management = await startManagement(server, deps);
+  const management = await startManagement(server, deps); // not ready, while the policies are loaded
   try {
+    await policy.ready;
+    policy.onProblem((problems) => report(logger, 'policy findings', problems));
+    report(logger, 'policy findings', policy.problems());
     await server.start();
     const stopFollowing = followReadiness(server, deps, {
       status: `${management.status.host}:${management.status.port}`,

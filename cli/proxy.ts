@@ -15,10 +15,10 @@ export const proxy: Verb = async (args, io) => {
   const { values } = parseOptions({ args: [...args], options: { config: { type: 'string' } } }, PROXY_USAGE);
   if (values.config === undefined) throw usage('`--config` is missing', 'make one with `sallyport init DIR`');
   const file = resolve(io.cwd, values.config);
+  const loader = startLoader(systemClock); // before everything else: its start takes longest
   const signals = new StopSignals();
   // Watched before it is read, so that no edit falls between the two.
   const edits = new FileEdits(file);
-  const loader = startLoader(systemClock);
   try {
     // YAML and its schema are read in the loader process: this one never loads that code.
     const [config, { runProxy }] = await Promise.all([loader.loadConfig(file), import('./proxy-run.ts')]);
