@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly peers: readonly string[] | null;
   readonly json: string | null;
   readonly profile: string | null;
+  /** Entry file of another build of sallyport, measured beside this one. */
+  readonly baseline: string | null;
   readonly help: boolean;
 }
 
@@ -24,6 +26,7 @@ export const USAGE = `usage: node bench/main.ts [SCENARIO] [options]
   --body BYTES       size of the response body (1024)
   --json FILE        write every round to FILE
   --profile DIR      start sallyport with --cpu-prof, write profiles to DIR, print the hottest functions
+  --baseline FILE    measure another build's dist/cli/main.js beside this one, as \`baseline\`
   --help`;
 
 /** Reads arguments. @throws on an unknown option or a value out of range */
@@ -40,6 +43,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       peers: { type: 'string' },
       json: { type: 'string' },
       profile: { type: 'string' },
+      baseline: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -55,6 +59,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     peers: values.peers === undefined ? null : values.peers.split(','),
     json: values.json ?? null,
     profile: values.profile ?? null,
+    baseline: values.baseline ?? null,
     help: values.help,
   };
 }

@@ -1,5 +1,6 @@
 // Time and timers, passed in so that tests own them. No other file calls setTimeout or Date.now on the data
 // path.
+import { performance } from 'node:perf_hooks';
 
 /** A running timer. */
 export interface Timer {

@@ -39,7 +39,7 @@ export type LoadOutcome = Pick<LoadedSet, 'namespace' | 'result'>;
 /** A running source of policies. Listeners must not throw. */
 export interface PolicySource {
   current(): PolicyState;
-  /** Emergency rules in force at this moment: what `evaluate` sees, also before the timer of an expiry runs. */
+  /** Emergency rules in force at this moment: as `evaluate` sees it, before the timer of an expiry runs. */
   emergencyRules(): number;
   /** Calls back after the revision changed. Returns the way to stop. */
   onChange(listener: () => void): () => void;

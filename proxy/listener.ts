@@ -7,6 +7,7 @@ import { SallyportError } from '../core/errors.ts';
 import type { Reason } from '../core/reasons.ts';
 import { UpstreamPool } from './forward/pool.ts';
 import { Downstream } from './http1/downstream.ts';
+import { HeadWriter } from './http1/head-writer.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
 import type { HttpListenerContext, HttpListenerOptions } from './listener-context.ts';
 import { createPeer, plainIp } from './peer.ts';
@@ -36,6 +37,7 @@ export class HttpListener implements HttpListenerContext, Swept {
   readonly ref: ListenerRef;
   readonly runtime: Runtime;
   readonly pool: UpstreamPool;
+  readonly writer = new HeadWriter();
   readonly options: HttpListenerOptions;
   readonly parserOptions: RequestParserOptions;
   readonly graceAfterExpiryMs: number;

@@ -8,6 +8,7 @@ import { nodeHttpsHttpProxy } from './node-https-http-proxy.ts';
 import { nodeHttpsUndici } from './node-https-undici.ts';
 import { ours } from './ours.ts';
 import type { Peer } from './peer.ts';
+import { rawRelay } from './raw-relay.ts';
 
 /** The proxies, and no proxy. */
 export const PROXIES: readonly Peer[] = [
@@ -16,6 +17,7 @@ export const PROXIES: readonly Peer[] = [
   nginx,
   envoy1,
   envoy1000,
+  rawRelay,
   nodeHttpsUndici,
   nodeHttpsHttpProxy,
   direct,

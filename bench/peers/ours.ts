@@ -11,22 +11,31 @@ import { type Peer, type PeerSetup, type RunningPeer, waitUntil } from './peer.t
 
 const RULES = 1_000;
 
-export const ours: Peer = {
-  name: 'sallyport',
-  tls: true,
-  policies: RULES,
-  justInTime: true,
-  missing: missingOurs,
-  async start(setup) {
-    const prepared = await prepareOurs(setup, RULES);
-    const { profileDirectory } = setup;
-    const nodeArgs =
-      profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
-    const child = launchOurs(setup.session, prepared, { nodeArgs, cpu: setup.session.cpus?.proxy });
-    await waitUntil(child, () => isReady(prepared), 'was not ready');
-    return { port: prepared.port, child, verify: () => verifyOurs(prepared, child) } satisfies RunningPeer;
-  },
-};
+export const ours: Peer = build('sallyport', ENTRY.emitted);
+
+/** Another build of sallyport, to compare with. */
+export function baseline(entry: string): Peer {
+  return build('baseline', entry);
+}
+
+function build(name: string, entry: string): Peer {
+  return {
+    name,
+    tls: true,
+    policies: RULES,
+    justInTime: true,
+    missing: missingOurs,
+    async start(setup) {
+      const prepared = await prepareOurs(setup, RULES);
+      const { profileDirectory } = setup;
+      const nodeArgs =
+        profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
+      const child = launchOurs(setup.session, prepared, { entry, nodeArgs, cpu: setup.session.cpus?.proxy });
+      await waitUntil(child, () => isReady(prepared), 'was not ready');
+      return { port: prepared.port, child, verify: () => verifyOurs(prepared, child) } satisfies RunningPeer;
+    },
+  };
+}
 
 /** Configuration, policies and ports of one sallyport. */
 export interface PreparedOurs {

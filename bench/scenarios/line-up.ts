@@ -53,7 +53,7 @@ export function installedOf(bench: Bench, peers: readonly Peer[]): { installed: 
   const notes: string[] = [];
   const wanted = bench.options.peers;
   const installed = peers.filter((peer) => {
-    if (wanted !== null && !wanted.includes(peer.name)) return false;
+    if (wanted !== null && !wanted.includes(peer.name) && peer.name !== 'baseline') return false;
     const missing = peer.missing();
     if (missing !== null) notes.push(`${peer.name}: skipped, not installed; to install it: ${missing}`);
     return missing === null;

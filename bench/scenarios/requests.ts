@@ -5,7 +5,7 @@ import type { ClosedLoopJob } from '../load/protocol.ts';
 import { PROXIES } from '../peers/all.ts';
 import { envoy1 } from '../peers/envoy.ts';
 import { haproxy } from '../peers/haproxy.ts';
-import { ours } from '../peers/ours.ts';
+import { baseline, ours } from '../peers/ours.ts';
 import { type Memory, memoryOf } from '../proc.ts';
 import { isTooWide, ratios, summarize } from '../statistics.ts';
 import type { Table } from '../table.ts';
@@ -43,7 +43,9 @@ export const requests: Scenario = {
 };
 
 async function run(bench: Bench): Promise<Report> {
-  const { contestants, notes: startNotes } = await lineUp(bench, PROXIES);
+  const { options } = bench;
+  const peers = options.baseline === null ? PROXIES : [baseline(options.baseline), ...PROXIES];
+  const { contestants, notes: startNotes } = await lineUp(bench, peers);
   const notes = [...startNotes];
   const series = contestants.map((contestant): Series => ({ contestant, samples: [] }));
   for (const { contestant } of series) {
@@ -51,7 +53,7 @@ async function run(bench: Bench): Promise<Report> {
     const warmup = contestant.peer.justInTime ? FIRST_WARMUP_JUST_IN_TIME : FIRST_WARMUP;
     await measure(bench, contestant, warmup).catch(() => null); // a real fault shows in its rounds
   }
-  const { rounds } = bench.options;
+  const { rounds } = options;
   for (let i = 1; i <= rounds; i++) {
     const said: string[] = [];
     for (const { contestant, samples } of series) {

@@ -64,15 +64,3 @@ export class Body {
     return next;
   }
 }
-
-/**
- * `head` (latin1) and `parts` as one buffer, so that they leave in one write and, encrypted, in one record.
- */
-export function joined(head: string, parts: readonly Buffer[]): Buffer {
-  let length = head.length;
-  for (const part of parts) length += part.length;
-  const all = Buffer.allocUnsafe(length);
-  let at = head === '' ? 0 : all.write(head, 0, 'latin1');
-  for (const part of parts) at += part.copy(all, at);
-  return all;
-}

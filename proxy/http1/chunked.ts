@@ -29,6 +29,8 @@ const CR = 0x0d;
 const LF = 0x0a;
 /** `0 CRLF` as a size line. */
 const LAST_LINE_BYTES = 3;
+const LAST_LINE = Buffer.from('0\r\n', 'latin1');
+const LINE_END = Buffer.from('\r\n', 'latin1');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 
 export class ChunkedDecoder {
@@ -152,7 +154,8 @@ export class ChunkedDecoder {
     this.finish();
     if (this.mode === 'relay') {
       const { forwarded } = this.trailers;
-      out.push(forwarded === '' ? LAST_CHUNK : Buffer.from(`0\r\n${forwarded}\r\n`, 'latin1'));
+      if (forwarded.length === 0) out.push(LAST_CHUNK);
+      else out.push(LAST_LINE, forwarded, LINE_END);
     }
     return next;
   }

@@ -11,7 +11,7 @@ import { CallerInput } from './caller-input.ts';
 import { Deadline } from './deadline.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangePort } from './exchange-port.ts';
-import { Forwarding } from './forwarding.ts';
+import type { HeadWriter } from './head-writer.ts';
 import { Lifetime } from './lifetime.ts';
 import { LingeringClose } from './lingering-close.ts';
 import { RequestParser } from './parse-request.ts';
@@ -36,7 +36,6 @@ export class Downstream implements ExchangePort {
   private readonly raw: net.Socket;
   private readonly lifetime: Lifetime;
   private readonly lingering: LingeringClose;
-  private readonly forwarding: Forwarding;
   private readonly bodyRate = new BodyRate();
   private closing = false;
   private running = false;
@@ -50,14 +49,13 @@ export class Downstream implements ExchangePort {
     const { runtime, options } = context;
     this.head = new RequestParser(context.parserOptions);
     this.judge = new Judge(runtime.enforcement, runtime.clock, peer.facts);
-    this.forwarding = new Forwarding(context, peer);
-    this.request = new RequestState(peer, this.head, this.forwarding);
+    this.request = new RequestState(context, peer, this.head);
     this.input = new CallerInput(socket);
     this.due = new Deadline(runtime.sweeper);
     this.due.arm(options.idleTimeoutMs, 'idle-timeout');
     this.lifetime = new Lifetime(context, peer);
     this.lingering = new LingeringClose(this.input, this.due);
-    this.exchange = new Exchange(this, context.pool, options.exchange);
+    this.exchange = new Exchange(this, context.pool, context.writer, options.exchange);
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => this.onEnd());
     socket.on('drain', () => this.onDrain());
@@ -133,9 +131,9 @@ export class Downstream implements ExchangePort {
     return this.context.runtime.clock.monotonicMs();
   }
 
-  write(data: string | Buffer): boolean {
+  write(data: Buffer): boolean {
     this.request.bytesOut += data.length;
-    return this.socket.write(data, 'latin1');
+    return this.socket.write(data);
   }
 
   resumeReading(): void {
@@ -146,9 +144,8 @@ export class Downstream implements ExchangePort {
     }
   }
 
-  forwardedHead(): string {
-    this.request.permitted = true;
-    return this.forwarding.head(this.head, this.request);
+  forwardHead(writer: HeadWriter): void {
+    this.request.forward(writer);
   }
 
   decideAgain(permit: Permit): Permit | Reason {
@@ -228,7 +225,7 @@ export class Downstream implements ExchangePort {
     const { runtime, ref } = this.context;
     this.state = 'serving';
     this.judge.decision = null; // the last request's is not this one's
-    this.request.begin(this.now(), runtime.ids, this.peer);
+    this.request.begin(this.now());
     this.context.requestsInFlight++;
     runtime.recorder.connectionActive(ref, true);
   }

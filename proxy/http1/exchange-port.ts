@@ -7,6 +7,7 @@ import type { CallerInput } from './caller-input.ts';
 import type { ChunkedOptions } from './chunked.ts';
 import type { Deadline } from './deadline.ts';
 import type { RequestHead } from './head.ts';
+import type { HeadWriter } from './head-writer.ts';
 
 /**
  * What an exchange asks of the connection that owns it. `answer`, `abort` and `completed` end the request:
@@ -20,11 +21,11 @@ export interface ExchangePort {
   /** Monotonic milliseconds, exact. */
   now(): number;
   /** False when the caller does not read as fast as this. */
-  write(data: string | Buffer): boolean;
+  write(data: Buffer): boolean;
   /** Hands over what is held back for the exchange, and reads on. */
   resumeReading(): void;
-  /** The head to the application, made from `head` as it was decided. */
-  forwardedHead(): string;
+  /** Writes the head for the application, made from `head` as it was decided. */
+  forwardHead(writer: HeadWriter): void;
   /** Decides again if the policy moved; the reason when the request is now denied. */
   decideAgain(permit: Permit): Permit | Reason;
   /** No answer was sent yet: send one for `reason`. */

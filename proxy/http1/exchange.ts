@@ -6,8 +6,9 @@ import type { Permit } from '../decide.ts';
 import type { UpstreamPool } from '../forward/pool.ts';
 import { mayRetryAfter } from '../forward/retry.ts';
 import type { UpstreamConnection, UpstreamOwner } from '../forward/upstream-connection.ts';
-import { Body, joined } from './body.ts';
+import { Body } from './body.ts';
 import type { ExchangeOptions, ExchangePort } from './exchange-port.ts';
+import type { HeadWriter } from './head-writer.ts';
 import { ResponseRelay } from './response-relay.ts';
 import { Stopwatch } from './stopwatch.ts';
 
@@ -22,6 +23,7 @@ export class Exchange implements UpstreamOwner {
   private readonly response: ResponseRelay;
   private readonly port: ExchangePort;
   private readonly pool: UpstreamPool;
+  private readonly writer: HeadWriter;
   private readonly options: ExchangeOptions;
   /** Request body bytes that were taken and not written yet. */
   private readonly parts: Buffer[] = [];
@@ -32,12 +34,13 @@ export class Exchange implements UpstreamOwner {
   private requestPaused = false;
   private responsePaused = false;
 
-  constructor(port: ExchangePort, pool: UpstreamPool, options: ExchangeOptions) {
+  constructor(port: ExchangePort, pool: UpstreamPool, writer: HeadWriter, options: ExchangeOptions) {
     this.port = port;
     this.pool = pool;
+    this.writer = writer;
     this.options = options;
     this.requestBody = new Body(options.chunked);
-    this.response = new ResponseRelay(port, this.requestBody, options.chunked);
+    this.response = new ResponseRelay(port, writer, this.requestBody, options.chunked);
     const now = (): number => port.now();
     this.waiting = new Stopwatch(now);
     this.stalled = new Stopwatch(now);
@@ -68,7 +71,7 @@ export class Exchange implements UpstreamOwner {
     this.retried = false;
     this.requestPaused = false;
     this.responsePaused = false;
-    this.parts.length = 0;
+    if (this.parts.length > 0) this.parts.length = 0;
     this.response.start();
     this.waiting.reset();
     this.stalled.reset();
@@ -96,9 +99,9 @@ export class Exchange implements UpstreamOwner {
     if (fault !== null) return this.fail(fault);
     const { parts, upstream } = this;
     if (!this.sent || upstream === null || parts.length === 0) return;
-    const data = parts.length === 1 ? (parts[0] ?? '') : joined('', parts);
-    parts.length = 0;
-    if (!upstream.socket.write(data)) this.pauseRequest();
+    this.writer.begin();
+    const open = this.writer.send(upstream.socket, parts);
+    if (!open) this.pauseRequest();
     this.awaitNext();
   }
 
@@ -222,17 +225,16 @@ export class Exchange implements UpstreamOwner {
   }
 
   private send(): void {
-    const { upstream, permit, parts } = this;
+    const { upstream, permit } = this;
     if (upstream === null || permit === null) return;
     // INVARIANT: a request leaves only under the table that is in force when its first byte leaves.
     const again = this.port.decideAgain(permit);
     if (typeof again === 'string') return this.fail(again);
     this.permit = again;
     this.sent = true;
-    const head = this.port.forwardedHead();
-    const open =
-      parts.length === 0 ? upstream.socket.write(head, 'latin1') : upstream.socket.write(joined(head, parts));
-    parts.length = 0;
+    this.writer.begin();
+    this.port.forwardHead(this.writer);
+    const open = this.writer.send(upstream.socket, this.parts);
     this.waiting.start();
     this.requestPaused = !open && !this.requestBody.done;
     this.awaitNext();

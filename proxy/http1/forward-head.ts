@@ -3,6 +3,7 @@
 
 import { copyLines } from './copy-lines.ts';
 import { KNOWN_HEADERS, type RequestHead } from './head.ts';
+import type { HeadWriter } from './head-writer.ts';
 import {
   bits,
   CONNECTION,
@@ -31,6 +32,18 @@ import {
  */
 export type ForwardedMode = 'sanitize' | 'append' | { readonly trust: number };
 
+/** The ids of one request. */
+export interface ForwardedIds {
+  /** Replaces x-request-id. */
+  readonly requestId: string;
+  /** Replaces traceparent and drops tracestate, unless it is kept. */
+  readonly traceparent: string;
+  /** True when the caller's own traceparent and tracestate go on. */
+  readonly traceparentKept: boolean;
+  /** Writes the lines of those that are not the caller's own. */
+  writeIds(writer: HeadWriter): void;
+}
+
 /** What the proxy adds to one request. Values are ours: header-safe text. */
 export interface ForwardOptions {
   readonly forwarded: ForwardedMode;
@@ -38,13 +51,12 @@ export interface ForwardOptions {
   readonly authority: string;
   /** x-forwarded-client-cert; null = the peer has no identity. */
   readonly clientCert: string | null;
-  /** Replaces x-request-id; null = the caller's only line is kept. */
-  readonly requestId: string | null;
-  /** Replaces traceparent and drops tracestate; null = the caller's lines are kept. */
-  readonly traceparent: string | null;
+  readonly ids: ForwardedIds;
   /** The direct peer, for x-forwarded-for. */
   readonly sourceIp: string;
   readonly proto: 'http' | 'https';
+  /** `sanitizedLines` of the connection. */
+  readonly sanitized: Uint8Array;
 }
 
 // RFC 9110 section 7.6.1, and every copy of our identity header. TE is hop-by-hop; Trailer is not.
@@ -58,26 +70,44 @@ const ALWAYS_DROPPED = bits(
   HTTP2_SETTINGS,
   X_FORWARDED_CLIENT_CERT,
   X_FORWARDED_FOR, // written anew in every mode
+  X_REQUEST_ID, // as well
 );
 const HOPS_DROPPED = bits(X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED, X_REAL_IP);
 const TRACE_DROPPED = bits(TRACEPARENT, TRACESTATE);
 const KNOWN_NAMES: readonly string[] = KNOWN_HEADERS;
+const CHUNKED = Buffer.from('transfer-encoding: chunked\r\n', 'latin1');
 
-/** The head to write upstream, with its empty line: always HTTP/1.1, origin-form or `*`, one Host. */
-export function forwardHead(head: RequestHead, options: ForwardOptions): string {
+/** Writes the head for the application, with its empty line: HTTP/1.1, origin-form or `*`, one Host. */
+export function forwardHead(writer: HeadWriter, head: RequestHead, options: ForwardOptions): void {
   const dropped = droppedFrom(head, options);
-  // PERF: an unchanged HTTP/1.1 request line is part of the first slice.
+  // PERF: an unchanged HTTP/1.1 request line is part of the first range.
   const kept = head.pathUnchanged && head.minor === 1;
-  let out = kept ? '' : `${head.method} ${head.path}${head.query} HTTP/1.1\r\n`;
-  out += copyLines(head, kept ? 0 : (head.lines[0] ?? 0), dropped, head.connectionNames);
-  if (head.host === '') out += `host: ${options.authority}\r\n`;
-  if (head.chunked) out += 'transfer-encoding: chunked\r\n';
-  if (head.upgrade !== '') out += `connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`;
-  if (options.clientCert !== null) out += `x-forwarded-client-cert: ${options.clientCert}\r\n`;
-  if (options.requestId !== null) out += `x-request-id: ${options.requestId}\r\n`;
-  if (options.traceparent !== null) out += `traceparent: ${options.traceparent}\r\n`;
-  out += `x-forwarded-for: ${earlierHops(head, options)}${options.sourceIp}\r\n`;
-  if (addsProto(head, options)) out += `x-forwarded-proto: ${options.proto}\r\n`;
+  if (!kept) writer.text(`${head.method} ${head.path}${head.query} HTTP/1.1\r\n`);
+  copyLines(writer, head, kept ? 0 : (head.lines[0] ?? 0), dropped, head.connectionNames);
+  if (head.host === '') writer.text(`host: ${options.authority}\r\n`);
+  if (head.chunked) writer.block(CHUNKED);
+  if (head.upgrade !== '') writer.text(`connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`);
+  options.ids.writeIds(writer);
+  if (options.forwarded === 'sanitize') writer.block(options.sanitized);
+  else writer.text(lastLines(options, earlierHops(head, options), addsProto(head, options)));
+}
+
+/** The lines that end every head of a connection whose `forwarded` is `sanitize`, with the empty line. */
+export function sanitizedLines(options: Pick<ForwardOptions, 'clientCert' | 'sourceIp' | 'proto'>): Buffer {
+  const text = lastLines(options, '', true);
+  const lines = Buffer.allocUnsafeSlow(text.length); // lives as long as the connection: not from the pool
+  lines.write(text, 'latin1');
+  return lines;
+}
+
+function lastLines(
+  { clientCert, sourceIp, proto }: Pick<ForwardOptions, 'clientCert' | 'sourceIp' | 'proto'>,
+  hops: string,
+  withProto: boolean,
+): string {
+  let out = clientCert === null ? '' : `x-forwarded-client-cert: ${clientCert}\r\n`;
+  out += `x-forwarded-for: ${hops}${sourceIp}\r\n`;
+  if (withProto) out += `x-forwarded-proto: ${proto}\r\n`;
   return `${out}\r\n`;
 }
 
@@ -112,9 +142,9 @@ function ownValue(head: RequestHead, options: ForwardOptions, name: string): str
     case 'x-forwarded-client-cert':
       return options.clientCert;
     case 'x-request-id':
-      return options.requestId;
+      return options.ids.requestId;
     case 'traceparent':
-      return options.traceparent;
+      return options.ids.traceparentKept ? null : options.ids.traceparent;
     case 'x-forwarded-for':
       return earlierHops(head, options) + options.sourceIp;
     case 'x-forwarded-proto':
@@ -128,8 +158,7 @@ function ownValue(head: RequestHead, options: ForwardOptions, name: string): str
 function droppedFrom(head: RequestHead, options: ForwardOptions): number {
   let dropped = ALWAYS_DROPPED;
   if (typeof options.forwarded !== 'object') dropped |= HOPS_DROPPED;
-  if (options.requestId !== null) dropped |= 1 << X_REQUEST_ID;
-  if (options.traceparent !== null) dropped |= TRACE_DROPPED;
+  if (!options.ids.traceparentKept) dropped |= TRACE_DROPPED;
   if (head.minor === 0) dropped |= 1 << EXPECT; // RFC 9110 section 10.1.1: HTTP/1.0 has no expectations
   return dropped;
 }

@@ -1,5 +1,6 @@
 // The response head that the caller gets: hop-by-hop fields out, this connection's own in.
 import { copyLines } from './copy-lines.ts';
+import type { HeadWriter } from './head-writer.ts';
 import {
   bits,
   CONNECTION,
@@ -36,20 +37,31 @@ const DROPPED = bits(
   HTTP2_SETTINGS,
 );
 const DROPPED_WITHOUT_LENGTH = DROPPED | bits(CONTENT_LENGTH);
+const CHUNKED = Buffer.from('transfer-encoding: chunked\r\n', 'latin1');
+const CLOSE = Buffer.from('connection: close\r\n', 'latin1');
+const KEPT_ALIVE = Buffer.from('connection: keep-alive\r\n', 'latin1');
+const END = Buffer.from('\r\n', 'latin1');
 
 /**
- * The head to write to the caller, with its empty line. A chunked body for HTTP/1.0 has to be decoded and
+ * Writes the head for the caller, with its empty line. A chunked body for HTTP/1.0 has to be decoded and
  * closed.
  */
-export function forwardResponseHead(head: ResponseParser, options: ResponseForwardOptions): string {
+export function forwardResponseHead(
+  writer: HeadWriter,
+  head: ResponseParser,
+  options: ResponseForwardOptions,
+): void {
   const { status } = head;
   const bare = status < 200 || status === 204;
-  let out = `HTTP/1.1 ${status} ${head.reasonPhrase}\r\n`;
-  out += copyLines(head, head.lines[0] ?? 0, bare ? DROPPED_WITHOUT_LENGTH : DROPPED, head.connectionNames);
-  if (options.extra !== undefined) out += options.extra;
-  if (head.chunked && options.minor === 1) out += 'transfer-encoding: chunked\r\n';
-  if (options.upgrade !== '') out += `connection: Upgrade\r\nupgrade: ${options.upgrade}\r\n`;
-  else if (status >= 200 && !options.persist) out += 'connection: close\r\n';
-  else if (status >= 200 && options.minor === 0) out += 'connection: keep-alive\r\n';
-  return `${out}\r\n`;
+  const plain = head.plainStatusLine;
+  const linesAt = head.lines[0] ?? 0;
+  if (!plain) writer.text(`HTTP/1.1 ${status} ${head.reasonPhrase}\r\n`);
+  const dropped = bare ? DROPPED_WITHOUT_LENGTH : DROPPED;
+  copyLines(writer, head, plain ? 0 : linesAt, dropped, head.connectionNames);
+  if (options.extra !== undefined) writer.text(options.extra);
+  if (head.chunked && options.minor === 1) writer.block(CHUNKED);
+  if (options.upgrade !== '') writer.text(`connection: Upgrade\r\nupgrade: ${options.upgrade}\r\n`);
+  else if (status >= 200 && !options.persist) writer.block(CLOSE);
+  else if (status >= 200 && options.minor === 0) writer.block(KEPT_ALIVE);
+  writer.block(END);
 }

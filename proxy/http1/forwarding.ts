@@ -2,50 +2,53 @@
 // fields.
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
-import { type ForwardOptions, forwardedValues, forwardHead } from './forward-head.ts';
+import {
+  type ForwardedIds,
+  type ForwardOptions,
+  forwardedValues,
+  forwardHead,
+  sanitizedLines,
+} from './forward-head.ts';
 import type { RequestHead } from './head.ts';
+import type { HeadWriter } from './head-writer.ts';
 import { canonicalHost } from './host.ts';
-import type { RequestState } from './request-state.ts';
 
 export class Forwarding {
   // PERF: one object for all requests of a connection.
-  private readonly options: { -readonly [K in keyof ForwardOptions]: ForwardOptions[K] };
+  private readonly options: ForwardOptions;
   /** The host of an HTTP/1.0 request that names none, as policies see it. */
   private readonly ownHost: string;
 
-  constructor(context: HttpListenerContext, peer: Peer) {
+  constructor(context: HttpListenerContext, peer: Peer, ids: ForwardedIds) {
     const { host, port } = context.pool.options;
     const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.ownHost = canonicalHost(authority, 0, authority.length) ?? '';
-    this.options = {
-      forwarded: context.options.forwarded,
-      authority,
+    const own = {
       clientCert: peer.forwardedClientCert,
-      requestId: null,
-      traceparent: null,
       sourceIp: peer.record.sourceIp,
       proto: peer.scheme,
     };
+    this.options = {
+      ...own,
+      forwarded: context.options.forwarded,
+      authority,
+      ids,
+      sanitized: sanitizedLines(own),
+    };
   }
 
-  /** The head to write to the application. */
-  head(head: RequestHead, request: RequestState): string {
-    return forwardHead(head, this.for(request));
+  /** Writes the head for the application. */
+  write(writer: HeadWriter, head: RequestHead): void {
+    forwardHead(writer, head, this.options);
   }
 
   /** The values of a field as the application gets them: what policies judge and the log shows. */
-  values(head: RequestHead, request: RequestState, name: string): readonly string[] | undefined {
-    return forwardedValues(head, this.for(request), name);
+  values(head: RequestHead, name: string): readonly string[] | undefined {
+    return forwardedValues(head, this.options, name);
   }
 
   /** The host as the application gets it, in the form that policies compare. */
   host(head: RequestHead): string {
     return head.host === '' && head.minor === 0 && head.path !== '' ? this.ownHost : head.host;
-  }
-
-  private for(request: RequestState): ForwardOptions {
-    this.options.requestId = request.requestId;
-    this.options.traceparent = request.traceparentKept ? null : request.traceparent;
-    return this.options;
   }
 }

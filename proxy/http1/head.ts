@@ -34,8 +34,15 @@ export const KNOWN_HEADERS = [
 export const LINE_SLOTS = 5;
 
 export interface RequestHead {
-  /** The whole head as latin1 text: request line and header lines, each with CRLF, without the empty line. */
-  text: string;
+  /**
+   * The whole head: request line and header lines, each with CRLF, without the empty line. It is
+   * `source[begin, begin + length)`.
+   */
+  readonly source: Buffer;
+  readonly begin: number;
+  readonly length: number;
+  /** The same as latin1 text. */
+  readonly text: string;
   method: string;
   /** As received. */
   target: string;

@@ -5,21 +5,25 @@ import type { Reason } from '../../core/reasons.ts';
 import { LINE_SLOTS } from './head.ts';
 import { knownId } from './known-headers.ts';
 import type { ProtectedNames } from './protected-names.ts';
-import { equalsIgnoringCase, isBlank, TOKEN, UNDERSCORE } from './tokens.ts';
+import { bytesEqual, equalsIgnoringCase, isBlank, TOKEN, UNDERSCORE } from './tokens.ts';
 
 const LINES_AT_FIRST = 16;
 const KNOWN_MAX = 32;
 
-/** The bytes of a head. */
+const NONE = Buffer.alloc(0);
+
+/** Where a head is: `source[begin, end)`, every line with its CRLF, without the empty line. */
 export interface HeadBytes {
-  readonly source: Uint8Array;
-  /** Index in `source` of the first byte of the head. */
+  readonly source: Buffer;
   readonly begin: number;
+  readonly end: number;
 }
 
 export class HeaderLines {
-  /** Latin1 text; every line ends with CRLF, without the empty line. */
-  text = '';
+  /** The head is `source[begin, begin + length)`; what `lines` tells counts from `begin`. */
+  source: Buffer = NONE;
+  begin = 0;
+  length = 0;
   headerCount = 0;
   /**
    * Per line: name start, name end, value start, value end (OWS trimmed), known id. After the last line one
@@ -32,6 +36,15 @@ export class HeaderLines {
   protected repeated = 0;
   /** By known id: index of the last line of that name; meaningful only where `seen` says so. */
   private readonly lineOf = new Uint16Array(KNOWN_MAX);
+
+  private decoded: string | null = null;
+
+  /** The head as latin1 text. PERF: made when first asked for; few responses are. */
+  get text(): string {
+    const text = this.decoded ?? this.source.toString('latin1', this.begin, this.begin + this.length);
+    this.decoded = text;
+    return text;
+  }
 
   /** All values by lower-case name, in order; undefined when absent. */
   headerValues(name: string): readonly string[] | undefined {
@@ -63,31 +76,41 @@ export class HeaderLines {
     return (this.lineOf[id] ?? 0) * LINE_SLOTS;
   }
 
+  /** True when the value of the line at `o` is `lower` (lower-case letters and `-`), ignoring case. */
+  protected valueIs(o: number, lower: string): boolean {
+    return bytesEqual(this.source, this.begin + this.slot(o + 2), this.begin + this.slot(o + 3), lower);
+  }
+
   protected slot(at: number): number {
     return this.lines[at] ?? 0;
   }
 
   /** Forgets the lines, keeping the memory. */
   protected clearLines(): void {
-    this.text = '';
+    this.source = NONE;
+    this.begin = 0;
+    this.length = 0;
+    this.decoded = null;
     this.headerCount = 0;
     this.seen = 0;
     this.repeated = 0;
   }
 
+  /** Takes the head to read. */
+  protected takeBytes({ source, begin, end }: HeadBytes): void {
+    this.source = source;
+    this.begin = begin;
+    this.length = end - begin;
+  }
+
   /**
-   * Reads lines from `text[at]` to its end. `source[begin…]` holds the same bytes. Returns the fault, or null
-   * with `headerCount` set. PERF: bytes are scanned, not characters: three times as fast
+   * Reads lines from offset `at` of the head to its end. Returns the fault, or null with `headerCount` set.
+   * PERF: bytes are scanned, not characters: three times as fast
    * (bench/micro/head-parser.ts).
    */
-  protected readLines(
-    from: HeadBytes,
-    at: number,
-    countMax: number,
-    names: ProtectedNames | null,
-  ): Reason | null {
-    const { source, begin } = from;
-    const end = begin + this.text.length;
+  protected readLines(at: number, countMax: number, names: ProtectedNames | null): Reason | null {
+    const { source, begin } = this;
+    const end = begin + this.length;
     const everyName = names?.everyName ?? false;
     let lines = this.lines;
     let count = 0;

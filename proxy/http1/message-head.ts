@@ -5,7 +5,7 @@ import { LINE_SLOTS } from './head.ts';
 import { HeaderLines } from './header-lines.ts';
 import { bits, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING } from './known-headers.ts';
 import type { ProtectedNames } from './protected-names.ts';
-import { equalsIgnoringCase, everyMember, isToken, parseDecimal } from './tokens.ts';
+import { everyMember, isToken, parseDecimal } from './tokens.ts';
 
 const NO_NAMES: readonly string[] = Object.freeze([]);
 const FRAMING = bits(CONTENT_LENGTH, TRANSFER_ENCODING);
@@ -34,7 +34,11 @@ export class MessageHead extends HeaderLines {
       // RFC 9110 section 8.6 allows to fold identical repetitions; a list is refused too.
       if ((this.repeated & FRAMING) !== 0) return 'bad-content-length';
       const o = this.offsetOf(CONTENT_LENGTH);
-      this.contentLength = parseDecimal(this.text, this.slot(o + 2), this.slot(o + 3));
+      this.contentLength = parseDecimal(
+        this.source,
+        this.begin + this.slot(o + 2),
+        this.begin + this.slot(o + 3),
+      );
       return this.contentLength < 0 ? 'bad-content-length' : null;
     }
     // RFC 9112 section 6.1: HTTP/1.0 has no transfer codings.
@@ -44,7 +48,7 @@ export class MessageHead extends HeaderLines {
     // here.
     const tab = this.text.indexOf('\t', this.slot(o + 1));
     const tabbed = tab >= 0 && tab < this.slot(o + LINE_SLOTS);
-    this.chunked = !tabbed && equalsIgnoringCase(this.text, this.slot(o + 2), this.slot(o + 3), 'chunked');
+    this.chunked = !tabbed && this.valueIs(o, 'chunked');
     return this.chunked ? null : 'bad-transfer-encoding';
   }
 
@@ -55,14 +59,12 @@ export class MessageHead extends HeaderLines {
     if (!this.has(CONNECTION)) return null;
     if ((this.repeated & (1 << CONNECTION)) === 0) {
       const o = this.offsetOf(CONNECTION);
-      const start = this.slot(o + 2);
-      const end = this.slot(o + 3);
       // PERF: what nearly every Connection line says, without a slice.
-      if (equalsIgnoringCase(this.text, start, end, 'keep-alive')) {
+      if (this.valueIs(o, 'keep-alive')) {
         this.keepAlive = true;
         return null;
       }
-      if (equalsIgnoringCase(this.text, start, end, 'close')) {
+      if (this.valueIs(o, 'close')) {
         this.keepAlive = false;
         return null;
       }

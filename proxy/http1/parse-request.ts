@@ -38,8 +38,8 @@ const METHODS = ['GET ', 'POST ', 'PUT ', 'HEAD ', 'DELETE ', 'PATCH ', 'OPTIONS
  * Parses the requests of one connection, one after the other.
  *
  * `push(chunk, at)` returns the index after the head, 0 when the bytes were kept and more are needed, or -1
- * with `fault` set; after a fault the connection cannot be read on. `chunk` may be reused after the call. The
- * fields stay as they are until the next push.
+ * with `fault` set; after a fault the connection cannot be read on. The fields, and `source` in `chunk`,
+ * stay as they are until the next push.
  */
 export class RequestParser extends MessageHead implements RequestHead {
   fault: Reason | null = null;
@@ -56,6 +56,8 @@ export class RequestParser extends MessageHead implements RequestHead {
    * True when the fields hold a whole, valid head: the next byte belongs to its body or to the next request.
    */
   complete = false;
+  /** True when the fields hold nothing. */
+  private blank = true;
   private readonly options: RequestParserOptions;
   private readonly collector = new HeadCollector(true);
   /** Where the query begins in `text`; the end of the target when there is none. */
@@ -89,20 +91,23 @@ export class RequestParser extends MessageHead implements RequestHead {
 
   /** Takes bytes from `chunk[at…]`; see the class. */
   push(chunk: Buffer, at: number): number {
-    const next = this.collector.push(chunk, at, this.options.headBytesMax);
+    const { collector } = this;
+    const next = collector.push(chunk, at, this.options.headBytesMax);
     if (next === 0) return 0;
-    this.clear();
+    if (!this.blank) this.clear();
+    this.blank = false;
     if (next > 0) {
-      this.text = this.collector.text;
-      this.bytes = this.collector.bytes;
+      this.takeBytes(collector);
+      this.bytes = collector.bytes;
     }
-    this.fault = next < 0 ? this.collector.fault : this.parse();
-    this.collector.release();
+    this.fault = next < 0 ? collector.fault : this.parse();
+    collector.release();
     this.complete = this.fault === null;
     return this.complete ? next : -1;
   }
 
   private clear(): void {
+    this.blank = true;
     this.clearLines();
     this.complete = false;
     this.fault = null;
@@ -121,7 +126,7 @@ export class RequestParser extends MessageHead implements RequestHead {
   }
 
   private parse(): Reason | null {
-    const { collector, options, text } = this;
+    const { options, text } = this;
     const targetAt = this.readMethod();
     if (targetAt < 0) return requestLineFault(text, 0);
     const end = this.findTarget(targetAt);
@@ -131,7 +136,7 @@ export class RequestParser extends MessageHead implements RequestHead {
     else return versionFault(text, end);
     return (
       this.readTarget(targetAt, end) ??
-      this.readLines(collector, end + 11, options.headersMax, options.names) ??
+      this.readLines(end + 11, options.headersMax, options.names) ??
       this.readFraming() ??
       this.readHost() ??
       this.readConnection(options.names) ??
@@ -157,7 +162,7 @@ export class RequestParser extends MessageHead implements RequestHead {
 
   /** Returns where a SP or control ends the target, and sets `queryAt`. */
   private findTarget(at: number): number {
-    const { source, begin } = this.collector;
+    const { source, begin } = this;
     let query = -1;
     let i = begin + at;
     for (;;) {

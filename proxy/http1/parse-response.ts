@@ -17,6 +17,10 @@ export interface ResponseLimits {
 
 const DEFAULT_LIMITS: ResponseLimits = { headBytesMax: 65_536, headersMax: 256 };
 const NAMES = new ProtectedNames([]);
+const VERSION = Buffer.from('HTTP/1.', 'latin1');
+const SP = 0x20;
+const CR = 0x0d;
+const LF = 0x0a;
 
 /**
  * Parses the responses of one exchange after the other. `push` works as the request parser's; `reset` comes
@@ -29,16 +33,25 @@ export class ResponseParser extends MessageHead {
   detail: Reason | null = null;
   /** 100 to 599. */
   status = 0;
-  reasonPhrase = '';
   /** How the body ends (RFC 9112 section 6.3). */
   framing: Framing = 'none';
   bytes = 0;
+  /** True when the status line can go on as it is. */
+  plainStatusLine = false;
+  /** Where the reason phrase begins; it ends with its line. */
+  private reasonAt = 0;
+  /** True when the fields hold nothing. */
+  private blank = true;
   private readonly limits: ResponseLimits;
   private readonly collector = new HeadCollector(false);
 
   constructor(limits: ResponseLimits = DEFAULT_LIMITS) {
     super();
     this.limits = limits;
+  }
+
+  get reasonPhrase(): string {
+    return this.text.slice(this.reasonAt, this.slot(0) - 2);
   }
 
   /** Forgets the last response and every kept byte. */
@@ -52,26 +65,29 @@ export class ResponseParser extends MessageHead {
    * `requestMethod` decides whether a body follows.
    */
   push(chunk: Buffer, at: number, requestMethod: string): number {
-    const next = this.collector.push(chunk, at, this.limits.headBytesMax);
+    const { collector } = this;
+    const next = collector.push(chunk, at, this.limits.headBytesMax);
     if (next === 0) return 0;
-    this.clear();
+    if (!this.blank) this.clear();
+    this.blank = false;
     if (next > 0) {
-      this.text = this.collector.text;
-      this.bytes = this.collector.bytes;
+      this.takeBytes(collector);
+      this.bytes = collector.bytes;
     }
-    this.detail = next < 0 ? this.collector.fault : this.parse(requestMethod);
-    this.collector.release();
+    this.detail = next < 0 ? collector.fault : this.parse(requestMethod);
+    collector.release();
     if (this.detail === null) return next;
     this.fault = 'upstream-bad-response';
     return -1;
   }
 
   private clear(): void {
+    this.blank = true;
     this.clearLines();
     this.fault = null;
     this.detail = null;
     this.status = 0;
-    this.reasonPhrase = '';
+    this.plainStatusLine = false;
     this.framing = 'none';
     this.bytes = 0;
   }
@@ -80,7 +96,7 @@ export class ResponseParser extends MessageHead {
     const at = this.readStatusLine();
     if (at < 0) return lineFault(this.text, firstNewline(this.text));
     return (
-      this.readLines(this.collector, at, this.limits.headersMax, null) ??
+      this.readLines(at, this.limits.headersMax, null) ??
       this.readFraming() ??
       this.readConnection(NAMES) ??
       this.delimit(requestMethod)
@@ -90,27 +106,26 @@ export class ResponseParser extends MessageHead {
   // RFC 9112 section 4. A missing SP before an empty reason phrase is common and harmless: it is written
   // anew.
   private readStatusLine(): number {
-    const text = this.text;
-    if (text.startsWith('HTTP/1.1 ')) this.minor = 1;
-    else if (text.startsWith('HTTP/1.0 ')) this.minor = 0;
-    else return -1;
+    const { source, begin } = this;
+    for (let i = 0; i < VERSION.length; i++) if (source[begin + i] !== VERSION[i]) return -1;
+    this.minor = (source[begin + 7] ?? 0) - 0x30;
+    if ((this.minor !== 0 && this.minor !== 1) || source[begin + 8] !== SP) return -1;
     let status = 0;
     for (let i = 9; i < 12; i++) {
-      const digit = text.charCodeAt(i) - 0x30;
+      const digit = (source[begin + i] ?? 0) - 0x30;
       if (!(digit >= 0 && digit <= 9)) return -1;
       status = status * 10 + digit;
     }
     // RFC 9110 section 15: 100 to 599.
     if (status < 100 || status > 599) return -1;
-    let end = 12;
-    if (text.charCodeAt(12) === 0x20) {
-      end = 13;
-      while ((FIELD[text.charCodeAt(end)] ?? 0) !== 0) end++;
-      this.reasonPhrase = text.slice(13, end);
-    }
-    if (!text.startsWith('\r\n', end)) return -1;
+    const phrase = source[begin + 12] === SP;
+    let end = begin + 12;
+    if (phrase) while ((FIELD[source[++end] ?? 0] ?? 0) !== 0);
+    if (source[end] !== CR || source[end + 1] !== LF) return -1;
     this.status = status;
-    return end + 2;
+    this.plainStatusLine = phrase && this.minor === 1;
+    this.reasonAt = phrase ? 13 : 12;
+    return end + 2 - begin;
   }
 
   /** RFC 9112 section 6.3, rules 1 to 8. */

@@ -3,21 +3,22 @@
 import { parseIp } from '../../core/ip.ts';
 import type { Reason } from '../../core/reasons.ts';
 import type { ConnectionFacts, Decision, HttpFacts, RequestFacts, Verdict } from '../../policy/request.ts';
+import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
 import type { ConnectionRecord, RequestRecord } from '../record/record.ts';
-import { isRequestId, isTraceparent, type RequestIds } from '../request-ids.ts';
-import type { Forwarding } from './forwarding.ts';
+import { ID_BYTES, isRequestId, isTraceparent, type RequestIds } from '../request-ids.ts';
+import type { ForwardedIds } from './forward-head.ts';
+import { Forwarding } from './forwarding.ts';
+import type { HeadWriter } from './head-writer.ts';
 import { TRACEPARENT, X_REQUEST_ID } from './known-headers.ts';
 import type { RequestParser } from './parse-request.ts';
 
-export class RequestState implements RequestRecord, RequestFacts {
+export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   readonly connection: ConnectionRecord;
   /** What policies judge: the request as it is forwarded. */
   readonly http: HttpFacts = this;
   /** What the connection fixes, for near misses. */
   readonly facts: ConnectionFacts;
-  requestId = '';
-  traceparent = '';
   startMs = 0;
   endMs = 0;
   decisionUs = 0;
@@ -40,12 +41,31 @@ export class RequestState implements RequestRecord, RequestFacts {
   traceparentKept = false;
   private readonly head: RequestParser;
   private readonly forwarding: Forwarding;
+  private readonly ids: RequestIds;
+  private readonly authenticated: boolean;
+  /** What our own ids are made of. */
+  private readonly own = new Uint8Array(ID_BYTES);
+  /** The caller's ids where they are kept; else ours, once they were asked for as text. */
+  private requestIdText: string | null = null;
+  private requestIdKept = false;
+  private traceparentText: string | null = null;
 
-  constructor(peer: Peer, head: RequestParser, forwarding: Forwarding) {
+  constructor(context: HttpListenerContext, peer: Peer, head: RequestParser) {
     this.connection = peer.record;
     this.facts = peer.facts;
+    this.authenticated = peer.identity !== null;
     this.head = head;
-    this.forwarding = forwarding;
+    this.ids = context.runtime.ids;
+    this.forwarding = new Forwarding(context, peer, this);
+  }
+
+  get requestId(): string {
+    this.requestIdText ??= this.ids.requestId(this.own);
+    return this.requestIdText;
+  }
+  get traceparent(): string {
+    this.traceparentText ??= this.ids.traceparent(this.own);
+    return this.traceparentText;
   }
 
   get method(): string {
@@ -61,11 +81,23 @@ export class RequestState implements RequestRecord, RequestFacts {
     return this.head.minor;
   }
   headerValues(name: string): readonly string[] | undefined {
-    return this.forwarding.values(this.head, this, name);
+    return this.forwarding.values(this.head, name);
+  }
+
+  /** Writes the head for the application. */
+  forward(writer: HeadWriter): void {
+    this.permitted = true;
+    this.forwarding.write(writer, this.head);
+  }
+
+  writeIds(writer: HeadWriter): void {
+    if (this.requestIdKept) writer.text(`x-request-id: ${this.requestId}\r\n`);
+    else writer.block(this.ids.requestIdLine(this.own));
+    if (!this.traceparentKept) writer.block(this.ids.traceparentLine(this.own));
   }
 
   /** Starts the record of the head that was just read. */
-  begin(nowMs: number, ids: RequestIds, peer: Peer): void {
+  begin(nowMs: number): void {
     this.startMs = nowMs;
     this.decisionUs = 0;
     this.decision = null;
@@ -76,17 +108,22 @@ export class RequestState implements RequestRecord, RequestFacts {
     this.handedOver = false;
     this.permitted = false;
     this.traceparentKept = false;
-    this.remoteIp = peer.record.remoteIp;
-    ids.next();
-    this.requestId = ids.requestId;
-    this.traceparent = ids.traceparent;
+    this.remoteIp = this.connection.remoteIp;
+    this.requestIdText = null;
+    this.requestIdKept = false;
+    this.traceparentText = null;
+    this.ids.draw(this.own);
     // A stranger's ids are not kept: they would let it write into other people's traces and logs.
-    if (peer.identity === null) return;
+    if (!this.authenticated) return;
     const requestId = this.head.soleValue(X_REQUEST_ID);
-    if (requestId !== null && isRequestId(requestId)) this.requestId = requestId;
+    if (requestId !== null && isRequestId(requestId)) {
+      this.requestIdKept = true;
+      this.requestIdText = requestId;
+    }
     const traceparent = this.head.soleValue(TRACEPARENT);
-    this.traceparentKept = traceparent !== null && isTraceparent(traceparent);
-    if (this.traceparentKept) this.traceparent = traceparent ?? '';
+    if (traceparent === null || !isTraceparent(traceparent)) return;
+    this.traceparentKept = true;
+    this.traceparentText = traceparent;
   }
 
   /**

@@ -2,10 +2,11 @@
 // 101. Synchronous: it tells the exchange what each piece of bytes meant, and touches no connection but the
 // caller's output.
 import type { Reason } from '../../core/reasons.ts';
-import { Body, joined } from './body.ts';
+import { Body } from './body.ts';
 import type { ChunkedOptions } from './chunked.ts';
 import type { ExchangePort } from './exchange-port.ts';
 import { forwardResponseHead, type ResponseForwardOptions } from './forward-response.ts';
+import type { HeadWriter } from './head-writer.ts';
 import { ResponseParser } from './parse-response.ts';
 
 /** `complete`: the last byte went on. `switched`: a solicited 101 did. `failed`: see `fault`. */
@@ -13,6 +14,7 @@ export type ResponseStep = 'more' | 'complete' | 'switched' | 'failed';
 
 // design, failure table: at most 8 interim responses.
 const INTERIM_MAX = 8;
+const NO_PARTS: readonly Buffer[] = [];
 
 export class ResponseRelay {
   /** Status of the final head that was sent to the caller (or 101), 0 before. */
@@ -32,12 +34,14 @@ export class ResponseRelay {
   private readonly body: Body;
   private readonly requestBody: Body;
   private readonly port: ExchangePort;
+  private readonly writer: HeadWriter;
   private readonly parser = new ResponseParser();
   private readonly parts: Buffer[] = [];
   private readonly forwarding: { -readonly [K in keyof ResponseForwardOptions]: ResponseForwardOptions[K] };
 
-  constructor(port: ExchangePort, requestBody: Body, chunked: ChunkedOptions) {
+  constructor(port: ExchangePort, writer: HeadWriter, requestBody: Body, chunked: ChunkedOptions) {
     this.port = port;
+    this.writer = writer;
     this.requestBody = requestBody;
     this.body = new Body(chunked);
     this.forwarding = { minor: 1, persist: true, upgrade: '' };
@@ -64,7 +68,10 @@ export class ResponseRelay {
   take(chunk: Buffer): ResponseStep {
     this.begun = true;
     this.blocked = false;
-    if (this.status !== 0) return this.relayBody('', chunk, 0);
+    if (this.status !== 0) {
+      this.writer.begin();
+      return this.relayBody(chunk, 0);
+    }
     const { parser } = this;
     let at = 0;
     while (at < chunk.length) {
@@ -88,15 +95,17 @@ export class ResponseRelay {
   private relayInterim(): void {
     if (this.parser.status === 100) this.continued = true;
     // RFC 9110 section 15.2: never to an HTTP/1.0 client.
-    if (this.port.head.minor === 1) this.write(this.head(1, true, ''));
+    if (this.port.head.minor !== 1) return;
+    this.writeHead(1, true, '');
+    this.write(this.writer.take(NO_PARTS));
   }
 
   private switchProtocols(chunk: Buffer, at: number): ResponseStep {
     const { upgrade } = this.port.head;
     if (upgrade === '') return this.fail('upstream-unsolicited-upgrade');
     this.status = 101;
-    const head = this.head(1, true, upgrade);
-    this.write(at < chunk.length ? joined(head, [chunk.subarray(at)]) : head);
+    this.writeHead(1, true, upgrade);
+    this.write(this.writer.take([chunk.subarray(at)]));
     return 'switched';
   }
 
@@ -111,35 +120,36 @@ export class ResponseRelay {
     // An early answer ends the connection: what is left of the request body is not worth reading.
     this.persist = keepAlive && delimited && this.requestBody.done && port.mayPersist();
     this.body.start(framing, parser.contentLength, dataOnly);
-    return this.relayBody(this.head(minor, this.persist, ''), chunk, at);
+    this.writeHead(minor, this.persist, '');
+    return this.relayBody(chunk, at);
   }
 
-  /** Writes `head` and the body bytes in `chunk[at…]` in one write, which copies them. */
-  private relayBody(head: string, chunk: Buffer, at: number): ResponseStep {
-    const { body, parts } = this;
+  /** Writes the head that the writer holds, if any, and the body bytes in `chunk[at…]` in one write. */
+  private relayBody(chunk: Buffer, at: number): ResponseStep {
+    const { body, parts, writer } = this;
     const next = body.take(chunk, at, parts);
     if (body.fault !== null) {
       parts.length = 0;
-      if (head !== '') this.status = 0; // nothing was sent: a clean 502 is still possible
+      if (writer.holdsBytes) this.status = 0; // nothing was sent: a clean 502 is still possible
       return this.fail('upstream-bad-response');
     }
-    if (parts.length > 0) this.write(joined(head, parts));
-    else if (head !== '') this.write(head);
-    parts.length = 0;
+    if (parts.length > 0 || writer.holdsBytes) this.write(writer.take(parts));
+    if (parts.length > 0) parts.length = 0;
     if (!body.done) return 'more';
     if (next < chunk.length) this.upstreamReusable = false; // bytes after the response: nobody asked for them
     return 'complete';
   }
 
-  private head(minor: number, persist: boolean, upgrade: string): string {
+  private writeHead(minor: number, persist: boolean, upgrade: string): void {
     const { forwarding } = this;
     forwarding.minor = minor;
     forwarding.persist = persist;
     forwarding.upgrade = upgrade;
-    return forwardResponseHead(this.parser, forwarding);
+    this.writer.begin();
+    forwardResponseHead(this.writer, this.parser, forwarding);
   }
 
-  private write(data: string | Buffer): void {
+  private write(data: Buffer): void {
     this.blocked = !this.port.write(data);
   }
 

@@ -42,14 +42,23 @@ export function isToken(text: string, start: number, end: number): boolean {
   return end > start;
 }
 
+/** True when `bytes[start, end)` equals `lower` (lower-case letters, digits, `-`), ignoring case. */
+export function bytesEqual(bytes: Uint8Array, start: number, end: number, lower: string): boolean {
+  if (end - start !== lower.length) return false;
+  for (let i = 0; i < lower.length; i++) {
+    if (((bytes[start + i] ?? 0) | 0x20) !== lower.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
 /** The value of 1*DIGIT without a leading zero, or -1: anything else, or above 2^53-1. */
-export function parseDecimal(text: string, start: number, end: number): number {
+export function parseDecimal(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
   // 2^53-1 has 16 digits. A leading zero is octal to some parsers: refused.
-  if (length < 1 || length > 16 || (length > 1 && text.charCodeAt(start) === 0x30)) return -1;
+  if (length < 1 || length > 16 || (length > 1 && bytes[start] === 0x30)) return -1;
   let value = 0;
   for (let i = start; i < end; i++) {
-    const digit = text.charCodeAt(i) - 0x30;
+    const digit = (bytes[i] ?? 0) - 0x30;
     if (digit < 0 || digit > 9) return -1;
     value = value * 10 + digit;
   }

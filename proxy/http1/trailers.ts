@@ -3,17 +3,20 @@ import type { ChunkedOptions } from './chunked.ts';
 import { copyLines } from './copy-lines.ts';
 import { LINE_SLOTS } from './head.ts';
 import { HeadCollector } from './head-collector.ts';
+import { HeadWriter } from './head-writer.ts';
 import { HeaderLines } from './header-lines.ts';
 
 const START = 0;
 const EMPTY_LF = 1;
 const LINES = 2;
 
+const NONE = Buffer.alloc(0);
+
 export class TrailerSection extends HeaderLines {
   done = false;
   refused = false;
-  /** The lines that go on, each with CRLF; '' when there are none. */
-  forwarded = '';
+  /** The lines that go on, each with CRLF. */
+  forwarded: Buffer = NONE;
   private state = START;
   private readonly options: ChunkedOptions;
   private readonly collector = new HeadCollector(false);
@@ -30,7 +33,7 @@ export class TrailerSection extends HeaderLines {
     this.state = START;
     this.done = false;
     this.refused = false;
-    this.forwarded = '';
+    this.forwarded = NONE;
   }
 
   /** Takes bytes from `chunk[at…]`; returns the index after the last one taken. */
@@ -58,15 +61,16 @@ export class TrailerSection extends HeaderLines {
 
   private read(): boolean {
     const { names, trailersMax } = this.options;
-    const text = this.collector.text;
-    this.text = text;
-    if (this.readLines(this.collector, 0, trailersMax, names) !== null) return false;
+    this.takeBytes(this.collector);
+    if (this.readLines(0, trailersMax, names) !== null) return false;
     for (let o = 0; o < this.headerCount * LINE_SLOTS; o += LINE_SLOTS) {
-      const name = text.slice(this.slot(o), this.slot(o + 1)).toLowerCase();
+      const name = this.text.slice(this.slot(o), this.slot(o + 1)).toLowerCase();
       // RFC 9110 section 6.5.1: dropping would do for some, but a sender of these has no good reason.
       if (names.refusedInTrailers(name)) return false;
     }
-    this.forwarded = copyLines(this, 0, 0, []);
+    const writer = new HeadWriter(this.length);
+    copyLines(writer, this, 0, 0, []);
+    this.forwarded = writer.view();
     return true;
   }
 }

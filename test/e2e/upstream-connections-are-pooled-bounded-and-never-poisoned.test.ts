@@ -124,11 +124,13 @@ test('beyond limits.requestsInFlight a request is a 503 before it is judged', as
   });
   const three = await Promise.all([call(small, svid), call(small, svid), call(small, svid)]);
   callers.push(...three);
-  for (const one of three.slice(0, 2)) one.send(get('/held'));
-  await eventually(
-    () => held.length,
-    (n) => n === 2,
-  );
+  for (const [i, one] of three.slice(0, 2).entries()) {
+    one.send(get('/held'));
+    await eventually(
+      () => held.length,
+      (n) => n === i + 1,
+    );
+  }
   expect(await metric(small, 'sallyport_connections{listener="inbound",state="active"}')).toBe(2);
   three[2]?.send(get('/third'));
   expect(codeOf((await answered(three[2] as Wire, 1))[0])).toBe('request-limit');

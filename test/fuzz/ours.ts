@@ -1,9 +1,10 @@
 // Our parsers as a connection drives them: heads, bodies and what would be forwarded, from bytes in pieces.
 import type { Reason } from '../../core/reasons.ts';
 import { Body } from '../../proxy/http1/body.ts';
-import { forwardHead } from '../../proxy/http1/forward-head.ts';
+import { type ForwardOptions, forwardHead } from '../../proxy/http1/forward-head.ts';
 import { forwardResponseHead } from '../../proxy/http1/forward-response.ts';
 import { LINE_SLOTS } from '../../proxy/http1/head.ts';
+import { HeadWriter } from '../../proxy/http1/head-writer.ts';
 import type { HeaderLines } from '../../proxy/http1/header-lines.ts';
 import { RequestParser } from '../../proxy/http1/parse-request.ts';
 import { ResponseParser } from '../../proxy/http1/parse-response.ts';
@@ -34,15 +35,20 @@ export interface OurReading {
 
 const NAMES = new ProtectedNames(['x-user']);
 const CHUNKED = { trailerBytesMax: 8_192, trailersMax: 32, names: NAMES };
-const FORWARD = {
+const FORWARD: ForwardOptions = {
   forwarded: 'sanitize',
   authority: '127.0.0.1:8080',
-  clientCert: 'URI=spiffe://td/a',
-  requestId: 'id',
-  traceparent: '00-a-b-00',
+  clientCert: null,
+  ids: {
+    requestId: 'id',
+    traceparent: '00-a-b-00',
+    traceparentKept: false,
+    writeIds: (writer) => writer.text('x-request-id: id\r\ntraceparent: 00-a-b-00\r\n'),
+  },
   sourceIp: '10.0.0.7',
   proto: 'https',
-} as const;
+  sanitized: Buffer.from('x-forwarded-for: 10.0.0.7\r\nx-forwarded-proto: https\r\n\r\n'),
+};
 
 /** Reads `bytes`, delivered in pieces that end at `cuts`, as requests or as responses to `responsesTo`. */
 export function readOurs(
@@ -66,6 +72,7 @@ export function readOurs(
 }
 
 class Reader implements OurReading {
+  private readonly writer = new HeadWriter();
   readonly messages: OurMessage[] = [];
   fault: Reason | null = null;
   untilClose = false;
@@ -130,7 +137,7 @@ class Reader implements OurReading {
     this.current = {
       ...{ method, target, minor, status: 0, headers: pairs(head) },
       forwardTarget: head.path + head.query,
-      forwarded: forwardHead(head, FORWARD),
+      forwarded: this.written((writer) => forwardHead(writer, head, FORWARD)),
       last: !head.keepAlive || head.upgrade !== '',
     };
     this.body.start(
@@ -145,15 +152,23 @@ class Reader implements OurReading {
     const { minor, status, framing } = head;
     this.current = {
       ...{ method: '', target: '', minor, status, headers: pairs(head), forwardTarget: '' },
-      forwarded: forwardResponseHead(head, {
-        minor: 1,
-        persist: true,
-        upgrade: status === 101 ? 'websocket' : '',
-      }),
+      forwarded: this.written((writer) =>
+        forwardResponseHead(writer, head, {
+          minor: 1,
+          persist: true,
+          upgrade: status === 101 ? 'websocket' : '',
+        }),
+      ),
       last: (status >= 200 && !head.keepAlive) || status === 101,
     };
     this.untilClose = framing === 'until-close';
     this.body.start(framing, head.contentLength, false);
+  }
+
+  private written(write: (writer: HeadWriter) => void): string {
+    this.writer.begin();
+    write(this.writer);
+    return this.writer.view().toString('latin1');
   }
 
   private complete(): void {

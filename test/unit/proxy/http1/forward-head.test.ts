@@ -1,22 +1,32 @@
 // The request head that the application gets, byte for byte.
 import { describe, expect, test } from 'vitest';
-import { type ForwardOptions, forwardedValues, forwardHead } from '../../../../proxy/http1/forward-head.ts';
-import { KNOWN_HEADERS } from '../../../../proxy/http1/head.ts';
+import {
+  type ForwardOptions,
+  forwardedValues,
+  forwardHead,
+  sanitizedLines,
+} from '../../../../proxy/http1/forward-head.ts';
+import { KNOWN_HEADERS, type RequestHead } from '../../../../proxy/http1/head.ts';
+import { HeadWriter } from '../../../../proxy/http1/head-writer.ts';
 import { type ParserChoice, parseRequest } from './parsing.ts';
 
-const BASE: ForwardOptions = {
+const BASE: Omit<ForwardOptions, 'sanitized'> = {
   forwarded: 'sanitize',
   authority: '127.0.0.1:8080',
   clientCert: 'By=spiffe://td/b;URI=spiffe://td/a',
-  requestId: 'id-1',
-  traceparent: '00-a-b-00',
+  ids: {
+    requestId: 'id-1',
+    traceparent: '00-a-b-00',
+    traceparentKept: false,
+    writeIds: (writer) => writer.text('x-request-id: id-1\r\ntraceparent: 00-a-b-00\r\n'),
+  },
   sourceIp: '10.0.0.7',
   proto: 'https',
 };
 const ADDED = [
-  'x-forwarded-client-cert: By=spiffe://td/b;URI=spiffe://td/a',
   'x-request-id: id-1',
   'traceparent: 00-a-b-00',
+  'x-forwarded-client-cert: By=spiffe://td/b;URI=spiffe://td/a',
   'x-forwarded-for: 10.0.0.7',
   'x-forwarded-proto: https',
 ];
@@ -153,7 +163,7 @@ const rows: Row[] = [
     input: ['GET / HTTP/1.1', 'Host: a', 'X-Forwarded-Client-Cert: By=evil'],
     expect: ['GET / HTTP/1.1', 'Host: a'],
     options: { clientCert: null },
-    added: ADDED.slice(1),
+    added: [...ADDED.slice(0, 2), ...ADDED.slice(3)],
   },
   {
     name: 'sanitize: nothing about earlier hops',
@@ -232,24 +242,44 @@ const rows: Row[] = [
   {
     name: 'ids kept',
     input: ['GET / HTTP/1.1', 'X-Request-Id: x', 'Host: a', 'traceparent: y', 'tracestate: z'],
-    expect: ['GET / HTTP/1.1', 'X-Request-Id: x', 'Host: a', 'traceparent: y', 'tracestate: z'],
-    options: { requestId: null, traceparent: null },
-    added: [ADDED[0] ?? '', ...ADDED.slice(3)],
+    expect: ['GET / HTTP/1.1', 'Host: a', 'traceparent: y', 'tracestate: z'],
+    options: {
+      ids: {
+        requestId: 'x',
+        traceparent: 'y',
+        traceparentKept: true,
+        writeIds: (writer) => writer.text('x-request-id: x\r\n'),
+      },
+    },
+    added: ['x-request-id: x', ...ADDED.slice(2)],
   },
 ];
+
+const writer = new HeadWriter(8);
+
+function optionsOf(options: Partial<ForwardOptions> = {}): ForwardOptions {
+  const all = { ...BASE, ...options };
+  return { sanitized: sanitizedLines(all), ...all };
+}
+
+function forwarded(head: RequestHead, options: ForwardOptions): string {
+  writer.begin();
+  forwardHead(writer, head, options);
+  return writer.view().toString('latin1');
+}
 
 describe('forwardHead', () => {
   test.each(rows)('$name', ({ input, expect: want, options, parser, added }) => {
     const { head } = parseRequest(`${input.join('\r\n')}\r\n\r\n`, parser);
     expect(head.fault).toBeNull();
-    const text = forwardHead(head, { ...BASE, ...options });
+    const text = forwarded(head, optionsOf(options));
     expect(text.split('\r\n')).toEqual([...want, ...(added ?? ADDED), '', '']);
   });
 
   test('what was forwarded is accepted again, and means the same', () => {
     for (const { input, parser, options } of rows) {
       const { head } = parseRequest(`${input.join('\r\n')}\r\n\r\n`, parser);
-      const again = parseRequest(forwardHead(head, { ...BASE, ...options }), parser).head;
+      const again = parseRequest(forwarded(head, optionsOf(options)), parser).head;
       expect(again.fault).toBeNull();
       const { method, path, query, contentLength, chunked, upgrade } = head;
       expect(again).toMatchObject({
@@ -267,8 +297,8 @@ describe('forwardHead', () => {
   test('policies judge every field with the values that were forwarded', () => {
     for (const { name, input, parser, options } of rows) {
       const { head } = parseRequest(`${input.join('\r\n')}\r\n\r\n`, parser);
-      const all = { ...BASE, ...options };
-      const again = parseRequest(forwardHead(head, all), parser).head;
+      const all = optionsOf(options);
+      const again = parseRequest(forwarded(head, all), parser).head;
       for (const field of [...KNOWN_HEADERS.slice(1), 'x', 'x-a', 'accept'])
         expect(forwardedValues(head, all, field), `${name}: ${field}`).toEqual(again.headerValues(field));
     }
