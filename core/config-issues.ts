@@ -1,5 +1,5 @@
 // Turns what the schema refuses into words: which key, what is wrong with it, what to write instead.
-import type { z } from 'zod';
+import type { core } from 'zod/mini';
 import { factsAt, formatPath, namesAt } from './config-keys.ts';
 import { didYouMean } from './errors.ts';
 
@@ -12,7 +12,7 @@ export interface Fault {
   readonly hint?: string | undefined;
 }
 
-type Issue = z.core.$ZodIssue;
+type Issue = core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
 // Parts of the design that this version does not have. Refused by name: ignoring one could leave a door open.

@@ -1,8 +1,7 @@
 // Walks the configuration schema: every key with its facts, for did-you-mean, `config explain`,
 // docs/config.md and the JSON Schema. Reads zod's own description of a schema, so that nothing about a key is
 // written twice.
-import type { z } from 'zod';
-import { factsOf, jsonSchemaOf, type KeyFacts } from './config-fields.ts';
+import { descriptionOf, factsOf, jsonSchemaOf, type KeyFacts, type Schema } from './config-fields.ts';
 import { configSchema } from './config-schema.ts';
 
 /** One key. `path` is `listeners[].limits.headers`; a section has no facts. */
@@ -54,20 +53,20 @@ export function formatPath(path: readonly PropertyKey[]): string {
   return out;
 }
 
-function keysOf(schema: z.ZodType, prefix: string): ConfigKey[] {
+function keysOf(schema: Schema, prefix: string): ConfigKey[] {
   const keys: ConfigKey[] = [];
   for (const [name, child] of Object.entries(shapeOf(schema) ?? {})) {
     const element = elementOf(child);
     const list = element !== undefined && factsOf(child) === undefined;
     const path = `${prefix}${name}${list ? '[]' : ''}`;
-    keys.push({ path, description: child.description ?? '', facts: factsOf(child) });
+    keys.push({ path, description: descriptionOf(child), facts: factsOf(child) });
     if (factsOf(child) === undefined) keys.push(...keysOf(list ? element : child, `${path}.`));
   }
   return keys;
 }
 
-function schemaAt(path: readonly PropertyKey[]): z.ZodType | undefined {
-  let schema: z.ZodType | undefined = configSchema;
+function schemaAt(path: readonly PropertyKey[]): Schema | undefined {
+  let schema: Schema | undefined = configSchema;
   for (const step of path) {
     if (schema === undefined) return undefined;
     schema = typeof step === 'number' ? elementOf(schema) : shapeOf(schema)?.[String(step)];
@@ -76,7 +75,7 @@ function schemaAt(path: readonly PropertyKey[]): z.ZodType | undefined {
 }
 
 /** The keys of a mapping, also of one behind a default or one form of several. */
-function shapeOf(schema: z.ZodType | undefined): Readonly<Record<string, z.ZodType>> | undefined {
+function shapeOf(schema: Schema | undefined): Readonly<Record<string, Schema>> | undefined {
   const def = schema === undefined ? undefined : definitionOf(schema);
   if (def === undefined) return undefined;
   if (def.shape !== undefined) return def.shape;
@@ -84,19 +83,19 @@ function shapeOf(schema: z.ZodType | undefined): Readonly<Record<string, z.ZodTy
   return def.options?.map(shapeOf).find((shape) => shape !== undefined);
 }
 
-function elementOf(schema: z.ZodType): z.ZodType | undefined {
+function elementOf(schema: Schema): Schema | undefined {
   const def = definitionOf(schema);
   return def.element ?? (def.innerType === undefined ? undefined : elementOf(def.innerType));
 }
 
 /** The parts of zod's definitions that hold other schemas (zod 4, `schema._zod.def`). */
 interface Definition {
-  readonly shape?: Readonly<Record<string, z.ZodType>>;
-  readonly innerType?: z.ZodType;
-  readonly options?: readonly z.ZodType[];
-  readonly element?: z.ZodType;
+  readonly shape?: Readonly<Record<string, Schema>>;
+  readonly innerType?: Schema;
+  readonly options?: readonly Schema[];
+  readonly element?: Schema;
 }
 
 // A definition's type names no part; which parts exist depends on the schema's kind, so each is optional
 // here.
-const definitionOf = (schema: z.ZodType): Definition => schema._zod.def as Definition;
+const definitionOf = (schema: Schema): Definition => schema._zod.def as Definition;
