@@ -1,6 +1,5 @@
 // The decide phase: asks the rule table about one request and mints the Permit without which nothing is
 // forwarded.
-import type { Clock } from '../core/clock.ts';
 import { evaluate } from '../policy/evaluate.ts';
 import type { ConnectionFacts, Decision, RequestFacts } from '../policy/request.ts';
 import { type Residual, residualFor } from '../policy/residual.ts';
@@ -47,26 +46,25 @@ export class Judge {
   /** The state that made the last decision. */
   state: PolicyState | null = null;
   private readonly enforcement: Enforcement;
-  private readonly clock: Clock;
   private readonly facts: ConnectionFacts;
   private readonly permit = new Permit();
   private residual: Residual | null = null;
   private residualState: PolicyState | null = null;
 
-  constructor(enforcement: Enforcement, clock: Clock, facts: ConnectionFacts) {
+  constructor(enforcement: Enforcement, facts: ConnectionFacts) {
     this.enforcement = enforcement;
-    this.clock = clock;
     this.facts = facts;
   }
 
-  /** The permit for `request`, or null when it is denied; `decision` says why either way. */
-  decide(request: RequestFacts): Permit | null {
+  /**
+   * The permit for `request` at `nowMs` (Unix), or null when it is denied; `decision` says why either way.
+   */
+  decide(request: RequestFacts, nowMs: number): Permit | null {
     const state = this.enforcement.source.current();
     const mode = this.enforcement.mode;
     this.state = state;
     this.decision = null;
     this.permit[minting](null, mode);
-    const nowMs = this.clock.now();
     // The source swaps the state when a rule expires; a late timer must not keep the rule alive.
     if (this.residual === null || this.residualState !== state || nowMs >= this.residual.validUntilMs) {
       this.residual = residualFor(state.table, this.facts, nowMs);

@@ -7,9 +7,10 @@ import { problemResponse, statusOf } from './respond.ts';
 
 /** Serves the request whose head was just read on `c`. */
 export function serveRequest(c: Downstream): void {
-  const refusal = admit(c);
+  const wallMs = c.context.runtime.clock.now();
+  const refusal = admit(c, wallMs);
   if (refusal !== null) return refuse(c, refusal);
-  const permit = decide(c);
+  const permit = decide(c, wallMs);
   // PERF: the request's own start will do; nothing but the cheap admission lies between.
   c.request.decisionUs = (c.now() - c.request.startMs) * 1_000;
   if (permit === null) return refuse(c, c.judge.decision?.reason ?? 'evaluation-error');
@@ -20,21 +21,21 @@ export function serveRequest(c: Downstream): void {
 }
 
 /** What is refused before any rule is asked. */
-function admit(c: Downstream): Reason | null {
+function admit(c: Downstream, wallMs: number): Reason | null {
   const { context, peer } = c;
   if (c.refusing !== null) return c.refusing;
   if (context.requestsInFlight > context.options.requestsInFlightMax) return 'request-limit';
   const { forwarded } = context.options;
   if (typeof forwarded === 'object' && !c.request.deriveRemoteIp(forwarded.trust, peer.record.sourceIp))
     return 'bad-header';
-  if (peer.expiresAtMs <= context.runtime.clock.now()) return 'identity-withdrawn';
+  if (peer.expiresAtMs <= wallMs) return 'identity-withdrawn';
   return null;
 }
 
-/** Asks the rule table; a defect in the evaluation denies. */
-export function decide(c: Downstream): Permit | null {
+/** Asks the rule table at `wallMs`, Unix milliseconds; a defect in the evaluation denies. */
+export function decide(c: Downstream, wallMs: number): Permit | null {
   try {
-    return c.judge.decide(c.request);
+    return c.judge.decide(c.request, wallMs);
   } catch (error) {
     c.context.runtime.defect(error);
     return null;

@@ -13,17 +13,24 @@ const REQUEST_ID = 'x-request-id: ';
 const REQUEST_ID_END = REQUEST_ID.length + 36;
 const TRACEPARENT = 'traceparent: ';
 const TRACEPARENT_END = TRACEPARENT.length + 55;
-const DASH = 0x2d;
-const DIGITS = Buffer.from('0123456789abcdef', 'latin1');
+/** By byte: its two hexadecimal digits, as the two bytes of a big-endian number. */
+const PAIRS = Uint16Array.from({ length: 256 }, (_, byte) =>
+  Buffer.from(byte.toString(16).padStart(2, '0'), 'latin1').readUInt16BE(),
+);
 
 export class RequestIds {
   private readonly block = Buffer.alloc(BLOCK_BYTES);
   private offset = BLOCK_BYTES;
-  private readonly requestIdBytes = Buffer.from(`${REQUEST_ID}${'0'.repeat(36)}\r\n`, 'latin1');
+  private readonly requestIdBytes = Buffer.from(
+    `${REQUEST_ID}${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}\r\n`,
+    'latin1',
+  );
+  private readonly requestIdView = viewOf(this.requestIdBytes);
   private readonly traceparentBytes = Buffer.from(
     `${TRACEPARENT}00-${'0'.repeat(32)}-${'0'.repeat(16)}-00\r\n`,
     'latin1',
   );
+  private readonly traceparentView = viewOf(this.traceparentBytes);
 
   /** Draws the `ID_BYTES` of a new request. */
   draw(into: Uint8Array): void {
@@ -41,24 +48,26 @@ export class RequestIds {
 
   /** `x-request-id: xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx CRLF`, valid until the next call. */
   requestIdLine(id: Uint8Array): Buffer {
-    const line = this.requestIdBytes;
+    const view = this.requestIdView;
     let at = REQUEST_ID.length;
     for (let i = 0; i < TRACE_BYTES; i++) {
-      if (i === 4 || i === 6 || i === 8 || i === 10) line[at++] = DASH;
-      at = putHex(line, at, id[i] ?? 0);
+      if (i === 4 || i === 6 || i === 8 || i === 10) at++; // a dash
+      view.setUint16(at, PAIRS[id[i] ?? 0] ?? 0);
+      at += 2;
     }
-    return line;
+    return this.requestIdBytes;
   }
 
   /** `traceparent: 00-<trace>-<span>-00 CRLF`, valid until the next call. */
   traceparentLine(id: Uint8Array): Buffer {
-    const line = this.traceparentBytes;
+    const view = this.traceparentView;
     let at = TRACEPARENT.length + 3;
     for (let i = 0; i < ID_BYTES; i++) {
-      if (i === TRACE_BYTES) line[at++] = DASH;
-      at = putHex(line, at, id[i] ?? 0);
+      if (i === TRACE_BYTES) at++; // a dash
+      view.setUint16(at, PAIRS[id[i] ?? 0] ?? 0);
+      at += 2;
     }
-    return line;
+    return this.traceparentBytes;
   }
 
   /** The value of `requestIdLine`. */
@@ -72,10 +81,8 @@ export class RequestIds {
   }
 }
 
-function putHex(out: Uint8Array, at: number, byte: number): number {
-  out[at] = DIGITS[byte >> 4] ?? 0;
-  out[at + 1] = DIGITS[byte & 15] ?? 0;
-  return at + 2;
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 const REQUEST_ID_CHARS_MAX = 128;

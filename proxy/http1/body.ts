@@ -41,17 +41,26 @@ export class Body {
    */
   take(chunk: Buffer, at: number, out: Buffer[]): number {
     if (this.done || at >= chunk.length) return at;
+    if (this.framing === 'chunked') {
+      this.touched = true;
+      return this.takeChunked(chunk, at, out);
+    }
+    const end = at + this.pass(chunk.length - at);
+    out.push(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
+    return end;
+  }
+
+  /** Passes over the next bytes of a body without chunk framing; returns how many of `available` are its. */
+  pass(available: number): number {
+    if (this.done || available <= 0) return 0;
     this.touched = true;
-    if (this.framing === 'chunked') return this.takeChunked(chunk, at, out);
-    const available = chunk.length - at;
     const taken = this.framing === 'length' ? Math.min(available, this.remaining) : available;
-    out.push(at === 0 && taken === chunk.length ? chunk : chunk.subarray(at, at + taken));
     this.bytes += taken;
     if (this.framing === 'length') {
       this.remaining -= taken;
       this.done = this.remaining === 0;
     }
-    return at + taken;
+    return taken;
   }
 
   private takeChunked(chunk: Buffer, at: number, out: Buffer[]): number {

@@ -48,7 +48,7 @@ export class Downstream implements ExchangePort {
     this.raw = raw;
     const { runtime, options } = context;
     this.head = new RequestParser(context.parserOptions);
-    this.judge = new Judge(runtime.enforcement, runtime.clock, peer.facts);
+    this.judge = new Judge(runtime.enforcement, peer.facts);
     this.request = new RequestState(context, peer, this.head);
     this.input = new CallerInput(socket);
     this.due = new Deadline(runtime.sweeper);
@@ -104,7 +104,7 @@ export class Downstream implements ExchangePort {
   /** Judges the request in flight again after a swap; `revoke` is called when it is now denied. */
   rejudge(revoke: (connection: Downstream) => void): void {
     if (this.state !== 'serving') return;
-    if (decide(this) === null) revoke(this);
+    if (decide(this, this.context.runtime.clock.now()) === null) revoke(this);
   }
 
   /** Resets the request in flight because a swap denied it. */
@@ -150,7 +150,9 @@ export class Downstream implements ExchangePort {
 
   decideAgain(permit: Permit): Permit | Reason {
     if (!this.judge.moved(permit)) return permit;
-    return decide(this) ?? this.judge.decision?.reason ?? 'evaluation-error';
+    return (
+      decide(this, this.context.runtime.clock.now()) ?? this.judge.decision?.reason ?? 'evaluation-error'
+    );
   }
 
   answer(reason: Reason): void {

@@ -2,6 +2,8 @@
 // listener: a message is put together and written in one go, before anything else happens.
 // PERF: a head built as text was a rope of a dozen pieces, which the socket had to flatten and convert;
 // copying ranges of bytes costs a third of it (bench/micro/head-parser.ts).
+// PERF: an import is a constant, the global a property that is looked up.
+import { Buffer } from 'node:buffer';
 import type net from 'node:net';
 
 const BYTES_AT_FIRST = 16_384;
@@ -48,6 +50,14 @@ export class HeadWriter {
   /** What was written, valid until `begin` or `release`. */
   view(): Buffer {
     return this.bytes.subarray(0, this.length);
+  }
+
+  /** What was written and then `source[start, end)`, in memory of its own. */
+  takeWith(source: Buffer, start: number, end: number): Buffer {
+    const all = Buffer.allocUnsafe(this.length + end - start);
+    this.bytes.copy(all, 0, 0, this.length);
+    source.copy(all, this.length, start, end);
+    return all;
   }
 
   /** What was written and then `parts`, in memory of its own. */

@@ -127,6 +127,11 @@ export class ResponseRelay {
   /** Writes the head that the writer holds, if any, and the body bytes in `chunk[at…]` in one write. */
   private relayBody(chunk: Buffer, at: number): ResponseStep {
     const { body, parts, writer } = this;
+    if (body.framing !== 'chunked') {
+      const end = at + body.pass(chunk.length - at);
+      if (end > at || writer.holdsBytes) this.write(writer.takeWith(chunk, at, end));
+      return this.afterBody(end, chunk.length);
+    }
     const next = body.take(chunk, at, parts);
     if (body.fault !== null) {
       parts.length = 0;
@@ -134,9 +139,13 @@ export class ResponseRelay {
       return this.fail('upstream-bad-response');
     }
     if (parts.length > 0 || writer.holdsBytes) this.write(writer.take(parts));
-    if (parts.length > 0) parts.length = 0;
-    if (!body.done) return 'more';
-    if (next < chunk.length) this.upstreamReusable = false; // bytes after the response: nobody asked for them
+    parts.length = 0;
+    return this.afterBody(next, chunk.length);
+  }
+
+  private afterBody(next: number, end: number): ResponseStep {
+    if (!this.body.done) return 'more';
+    if (next < end) this.upstreamReusable = false; // bytes after the response: nobody asked for them
     return 'complete';
   }
 
