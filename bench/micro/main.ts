@@ -1,8 +1,16 @@
 // Runs micro-benches and prints their figures: node bench/micro/main.ts [NAME…] [--json]
 import { decisionFigures } from './decision.ts';
+import { measureHeadParser } from './head-parser.ts';
 import { type Figure, report } from './measure.ts';
+import { measureRecord } from './record.ts';
+import { svidFigures } from './svid.ts';
 
-const BENCHES: Readonly<Record<string, () => Figure[] | Promise<Figure[]>>> = { decision: decisionFigures };
+const BENCHES: Readonly<Record<string, () => Figure[] | Promise<Figure[]>>> = {
+  decision: decisionFigures,
+  head: () => measureHeadParser().map(nanoseconds),
+  record: async () => (await measureRecord()).map(nanoseconds),
+  svid: svidFigures,
+};
 
 const args = process.argv.slice(2);
 const json = args.includes('--json');
@@ -17,3 +25,7 @@ for (const [name, run] of Object.entries(BENCHES)) {
   if (named.length === 0 || named.includes(name)) figures.push(...(await run()));
 }
 report(figures, json);
+
+function nanoseconds({ name, ns }: { name: string; ns: number }): Figure {
+  return { name, value: ns, unit: 'ns' };
+}
