@@ -35,6 +35,11 @@ export default defineConfig({
     comments: { legal: true, annotation: false, jsdoc: false },
     codeSplitting: {
       groups: [
+        // What runs before the loader process is started.
+        {
+          name: 'start',
+          test: /\/(cli\/(args|dispatch|help|proxy|proxy-events|verbs|version)|policy\/worker-client)\.ts$/,
+        },
         { name: 'yaml', test: /\/node_modules\/yaml\// },
         // Without the larger form of zod, which some verbs use and the loader process does not.
         { name: 'zod', test: /\/node_modules\/zod\/v4\/(core|mini)\// },

@@ -2,7 +2,7 @@
 // garbage out of its own memory and off its event loop. Started and ended by worker-client.ts; it ends by
 // itself when the proxy is gone.
 
-import { cacheCompiled, keepCompiled } from '../core/compile-cache.ts';
+import { keepCompiled } from '../core/compile-cache.ts';
 import type { Config } from '../core/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
 import { withoutTranslations } from './lean-zod.ts';
@@ -66,5 +66,4 @@ function serve(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 }
 
-cacheCompiled();
 serve();
