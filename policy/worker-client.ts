@@ -1,6 +1,7 @@
 // The proxy's side of the loader process (worker.ts): one process, started when there is work, gone soon
 // after.
 import { type ChildProcess, fork } from 'node:child_process';
+import { setPriority } from 'node:os';
 import { type Clock, systemClock, type Timer } from '../core/clock.ts';
 import { CACHE_COMPILED } from '../core/compile-cache.ts';
 import type { Config } from '../core/config.ts';
@@ -28,6 +29,7 @@ export function startLoader(clock: Clock = systemClock): Loader {
 }
 
 interface Waiting {
+  readonly kind: Job['kind'];
   readonly resolve: (value: Config | LoadReply) => void;
   readonly reject: (error: SallyportError) => void;
 }
@@ -36,6 +38,8 @@ interface Waiting {
 const IDLE_MS = 2_000;
 // 100,000 rules take about half a minute; a file system that hangs never answers.
 const JOB_MS_MAX = 120_000;
+// For whatever comes after the start: on a shared CPU the requests go first, and a quarter is left.
+const RELOAD_NICE = 5;
 // From its folder on: the emitted form of this file is in another one.
 const WORKER = import.meta.url.endsWith('.ts') ? '../policy/worker.ts' : '../policy/worker.js';
 
@@ -67,14 +71,14 @@ class LoaderProcess implements Loader {
 
   #ask(job: Job): Promise<Config | LoadReply> {
     if (this.#closed) return Promise.reject(failure('the loader was closed'));
-    this.#child ??= this.#start();
+    this.#child ??= giveWay(this.#start());
     const child = this.#child;
     this.#timer?.cancel();
     this.#timer = this.#clock.after(JOB_MS_MAX, () => this.#end(`no answer within ${JOB_MS_MAX} ms`));
     child.ref(); // a job keeps this process alive, an idle loader does not
     child.channel?.ref();
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
+      this.#waiting.push({ kind: job.kind, resolve, reject });
       child.send(job, (error) => {
         if (error !== null && child === this.#child) this.#end(error.message);
       });
@@ -102,6 +106,7 @@ class LoaderProcess implements Loader {
 
   #answered(answer: Answer): void {
     const waiting = this.#waiting.shift();
+    if (waiting?.kind === 'policies' && this.#child !== null) giveWay(this.#child);
     if (this.#waiting.length === 0) this.#rest();
     if (answer.error === undefined) waiting?.resolve(answer.value);
     else {
@@ -134,3 +139,12 @@ const failure = (reason: string): SallyportError =>
   new SallyportError('ERR_LOADER', `loading failed: ${reason}`, {
     hint: 'the process needs memory for a second Node process and the right to start it',
   });
+
+function giveWay(child: ChildProcess): ChildProcess {
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, RELOAD_NICE);
+  } catch {
+    // It may be gone, or a sandbox forbids it: the reload then competes with the requests.
+  }
+  return child;
+}
