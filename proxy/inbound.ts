@@ -76,8 +76,8 @@ export function refuse(c: Downstream, reason: Reason): void {
  * True when the next byte from the caller is surely a request; passes over a small refused body that is
  * already here.
  */
-function endsBody({ head, input, request, exchange }: Downstream): boolean {
-  if (request.handedOver) return exchange.requestBody.done && exchange.requestBody.fault === null;
+function endsBody({ head, input, exchange }: Downstream): boolean {
+  if (exchange !== null) return exchange.requestBody.done && exchange.requestBody.fault === null;
   return !head.bodyExpected || (!head.chunked && input.skip(head.contentLength));
 }
 
@@ -87,9 +87,7 @@ export function finishRequest(c: Downstream, failure: Reason | null): void {
   const { recorder } = context.runtime;
   if (request.recorded) return;
   request.recorded = true;
-  // Before that the exchange still tells of the last request.
-  const waitedMs = request.handedOver ? exchange.waiting.totalMs : 0;
-  request.bytesIn += head.bytes + (request.handedOver ? exchange.requestBody.bytes : 0);
+  request.bytesIn += head.bytes + (exchange?.requestBody.bytes ?? 0);
   const decision = judge.decision;
   request.decision = decision;
   request.verdict = decision?.verdict ?? 'deny';
@@ -99,9 +97,10 @@ export function finishRequest(c: Downstream, failure: Reason | null): void {
   request.reason = failure ?? decision?.reason ?? 'internal-error';
   request.policyHash = judge.state?.policyHash ?? '';
   if (request.status === 0)
-    request.status = request.handedOver && exchange.status !== 0 ? exchange.status : statusOf(request.reason);
+    request.status = exchange !== null && exchange.status !== 0 ? exchange.status : statusOf(request.reason);
   request.endMs = c.now();
-  request.enforcementUs = Math.max(0, request.endMs - request.startMs - waitedMs) * 1_000;
+  const elapsedMs = request.endMs - request.startMs;
+  request.enforcementUs = Math.max(0, elapsedMs - (exchange?.waiting.totalMs ?? 0)) * 1_000;
   context.requestsInFlight--;
   if (failure !== null && REASONS[failure].source === 'upstream')
     recorder.upstreamError(context.ref, failure);

@@ -3,8 +3,8 @@
 import type { UpstreamPool } from './forward/pool.ts';
 import type { Downstream } from './http1/downstream.ts';
 import type { ExchangeOptions } from './http1/exchange-port.ts';
+import type { Exchanges } from './http1/exchanges.ts';
 import type { ForwardedMode } from './http1/forward-head.ts';
-import type { HeadWriter } from './http1/head-writer.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
 import type { ListenerRef } from './record/record.ts';
 import type { Runtime } from './runtime.ts';
@@ -22,7 +22,7 @@ export interface HttpListenerContext {
   readonly ref: ListenerRef;
   readonly runtime: Runtime;
   readonly pool: UpstreamPool;
-  readonly writer: HeadWriter;
+  readonly exchanges: Exchanges;
   readonly options: HttpListenerOptions;
   /** Its set of protected names is replaced when the policies change. */
   readonly parserOptions: RequestParserOptions;

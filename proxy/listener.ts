@@ -7,6 +7,7 @@ import { SallyportError } from '../core/errors.ts';
 import type { Reason } from '../core/reasons.ts';
 import { UpstreamPool } from './forward/pool.ts';
 import { Downstream } from './http1/downstream.ts';
+import { Exchanges } from './http1/exchanges.ts';
 import { HeadWriter } from './http1/head-writer.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
 import type { HttpListenerContext, HttpListenerOptions } from './listener-context.ts';
@@ -37,7 +38,7 @@ export class HttpListener implements HttpListenerContext, Swept {
   readonly ref: ListenerRef;
   readonly runtime: Runtime;
   readonly pool: UpstreamPool;
-  readonly writer = new HeadWriter();
+  readonly exchanges: Exchanges;
   readonly options: HttpListenerOptions;
   readonly parserOptions: RequestParserOptions;
   readonly graceAfterExpiryMs: number;
@@ -67,6 +68,12 @@ export class HttpListener implements HttpListenerContext, Swept {
       idleTimeoutMs: upstream.idleTimeout,
       connectionsMax: upstream.maxConnections,
       coarseNow: () => this.runtime.sweeper.nowMs,
+    });
+    this.exchanges = new Exchanges({
+      pool: this.pool,
+      writer: new HeadWriter(),
+      options: deps.options.exchange,
+      now: () => this.runtime.clock.monotonicMs(),
     });
     this.server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ENTRY } from '../build.ts';
 import type { Child } from '../child.ts';
 import { plainGet } from '../plain-http.ts';
+import { processTree } from '../proc.ts';
 import { authorizationPolicies, type BenchRule, benchRules } from '../rules.ts';
 import type { Session } from '../session.ts';
 import { type Peer, type PeerSetup, type RunningPeer, waitUntil } from './peer.ts';
@@ -32,6 +33,9 @@ function build(name: string, entry: string): Peer {
         profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
       const child = launchOurs(setup.session, prepared, { entry, nodeArgs, cpu: setup.session.cpus?.proxy });
       await waitUntil(child, () => isReady(prepared), 'was not ready');
+      // The loader process is of the start: its memory and time are not those of a proxy that serves.
+      const alone = (): boolean => processTree(child.pid).length === 1;
+      await waitUntil(child, async () => alone(), 'kept its loader process');
       return { port: prepared.port, child, verify: () => verifyOurs(prepared, child) } satisfies RunningPeer;
     },
   };

@@ -15,12 +15,10 @@ export class BodyRate {
     this.sinceMs = 0;
   }
 
-  /**
-   * True when `body` came too slowly over the last grace; `waiting` = the proxy itself does not read just
-   * now.
-   */
-  tooSlow(nowMs: number, body: Body, waiting: boolean): boolean {
-    if (body.done || waiting) {
+  /** True when the body came too slowly over the last grace; not while the proxy itself does not read. */
+  tooSlow(nowMs: number, request: { readonly requestBody: Body; readonly awaitsBody: boolean }): boolean {
+    const body = request.requestBody;
+    if (body.done || !request.awaitsBody) {
       this.sinceMs = 0;
       return false;
     }

@@ -9,7 +9,7 @@ import type { ServerIdentity } from '../tls/server-identity.ts';
 import { BodyRate } from './body-rate.ts';
 import { CallerInput } from './caller-input.ts';
 import { Deadline } from './deadline.ts';
-import { Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import type { ExchangePort } from './exchange-port.ts';
 import type { HeadWriter } from './head-writer.ts';
 import { Lifetime } from './lifetime.ts';
@@ -26,7 +26,8 @@ export class Downstream implements ExchangePort {
   readonly socket: net.Socket;
   readonly head: RequestParser;
   readonly judge: Judge;
-  readonly exchange: Exchange;
+  /** Serves the request in flight; null between requests. */
+  exchange: Exchange | null = null;
   readonly request: RequestState;
   state: DownstreamState = 'waiting';
   /** Why every request is refused without being judged: a limit that the handshake could not answer. */
@@ -55,7 +56,6 @@ export class Downstream implements ExchangePort {
     this.due.arm(options.idleTimeoutMs, 'idle-timeout');
     this.lifetime = new Lifetime(context, peer);
     this.lingering = new LingeringClose(this.input, this.due);
-    this.exchange = new Exchange(this, context.pool, context.writer, options.exchange);
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => this.onEnd());
     socket.on('drain', () => this.onDrain());
@@ -66,15 +66,12 @@ export class Downstream implements ExchangePort {
   /** Notices deadlines; called at every tick of the sweeper. */
   sweep(nowMs: number): void {
     if (this.due.passed(nowMs)) this.onDeadline();
-    else if (
-      this.state === 'serving' &&
-      this.bodyRate.tooSlow(nowMs, this.exchange.requestBody, !this.exchange.awaitsBody)
-    )
+    else if (this.exchange !== null && this.bodyRate.tooSlow(nowMs, this.exchange))
       this.exchange.fail('body-timeout');
     const step = this.lifetime.step(nowMs);
     if (step === 'drain') this.drain();
     if (step !== 'end') return;
-    if (this.state === 'serving') this.exchange.fail('identity-withdrawn');
+    this.exchange?.fail('identity-withdrawn');
     this.destroy();
   }
 
@@ -109,16 +106,17 @@ export class Downstream implements ExchangePort {
 
   /** Resets the request in flight because a swap denied it. */
   revoke(): void {
-    this.exchange.fail('policy-revoked');
+    this.exchange?.fail('policy-revoked');
   }
 
   /** Hands the request to the exchange with the body bytes that came with its head. */
   forward(permit: Permit): void {
     this.bodyRate.restart();
-    this.request.handedOver = true;
-    this.exchange.start(permit);
-    this.takeInput();
-    this.exchange.begin();
+    const exchange = this.context.exchanges.take(this);
+    this.exchange = exchange;
+    exchange.start(permit);
+    this.takeInput(exchange);
+    exchange.begin();
   }
 
   /** Sends an answer of ours; without `persist` the connection ends after it, reading on for a moment. */
@@ -138,9 +136,9 @@ export class Downstream implements ExchangePort {
 
   resumeReading(): void {
     if (!this.input.waits) this.input.resume();
-    else if (this.exchange.takesBytes) {
+    else if (this.exchange?.takesBytes === true) {
       this.input.resume();
-      this.feed();
+      this.feed(this.exchange);
     }
   }
 
@@ -178,7 +176,7 @@ export class Downstream implements ExchangePort {
 
   switched(): void {
     this.resumeReading();
-    if (this.due.halfClosed) this.exchange.callerEnded();
+    if (this.due.halfClosed) this.exchange?.callerEnded();
   }
 
   private onData(chunk: Buffer): void {
@@ -188,7 +186,7 @@ export class Downstream implements ExchangePort {
         return this.run();
       case 'serving':
         this.input.add(chunk);
-        if (this.exchange.takesBytes) return this.feed();
+        if (this.exchange?.takesBytes === true) return this.feed(this.exchange);
         return this.input.pause(); // pipelined bytes, or bytes that wait for a 101
       case 'discarding':
         return this.lingering.discard(chunk);
@@ -233,14 +231,14 @@ export class Downstream implements ExchangePort {
   }
 
   /** Passes the waiting bytes on that belong to the exchange. */
-  private feed(): void {
-    this.takeInput();
-    this.exchange.relay();
+  private feed(exchange: Exchange): void {
+    this.takeInput(exchange);
+    exchange.relay();
   }
 
   // INVARIANT: the input says what was taken before the exchange acts; that may begin the next request.
-  private takeInput(): void {
-    const { input, exchange, request } = this;
+  private takeInput(exchange: Exchange): void {
+    const { input, request } = this;
     if (exchange.tunnel) request.bytesIn += input.bytes.length - input.at;
     input.at = exchange.take(input.bytes, input.at);
     if (input.waits) input.pause();
@@ -249,6 +247,9 @@ export class Downstream implements ExchangePort {
 
   /** The request in flight is over: read the next one, or close. */
   private next(reusable: boolean): void {
+    const { exchange } = this;
+    this.exchange = null;
+    if (exchange !== null) this.context.exchanges.give(exchange);
     if (this.state === 'closed') return;
     if (!reusable || !this.mayPersist()) return this.linger();
     this.state = 'waiting';
@@ -266,7 +267,7 @@ export class Downstream implements ExchangePort {
   }
 
   private onDeadline(): void {
-    if (this.state === 'serving') return this.exchange.fail(this.due.reason);
+    if (this.state === 'serving') return this.exchange?.fail(this.due.reason);
     if (this.state !== 'waiting') return this.destroy();
     if (!this.head.started) return this.linger();
     this.begin();
@@ -274,7 +275,7 @@ export class Downstream implements ExchangePort {
   }
 
   private onDrain(): void {
-    if (this.state !== 'waiting') return this.exchange.downstreamDrained();
+    if (this.state !== 'waiting') return this.exchange?.downstreamDrained();
     this.run();
     if (this.state === 'waiting' && !this.input.waits) this.input.resume();
   }
@@ -283,13 +284,13 @@ export class Downstream implements ExchangePort {
     this.due.halfClose();
     if (this.state === 'waiting') return this.linger();
     if (this.state !== 'serving') return;
-    if (this.exchange.tunnel) this.exchange.callerEnded();
-    else if (!this.exchange.requestBody.done) this.destroy();
+    if (this.exchange?.tunnel === true) this.exchange.callerEnded();
+    else if (this.exchange?.requestBody.done !== true) this.destroy();
   }
 
   private onClose(): void {
     if (this.state === 'serving') {
-      const orderly = this.exchange.callerClosed();
+      const orderly = this.exchange?.callerClosed() === true;
       finishRequest(this, orderly ? null : 'client-closed');
     }
     this.state = 'closed';

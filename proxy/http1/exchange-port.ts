@@ -3,6 +3,7 @@
 import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
+import type { UpstreamPool } from '../forward/pool.ts';
 import type { CallerInput } from './caller-input.ts';
 import type { ChunkedOptions } from './chunked.ts';
 import type { Deadline } from './deadline.ts';
@@ -18,8 +19,6 @@ export interface ExchangePort {
   readonly socket: net.Socket;
   readonly input: CallerInput;
   readonly due: Deadline;
-  /** Monotonic milliseconds, exact. */
-  now(): number;
   /** False when the caller does not read as fast as this. */
   write(data: Buffer): boolean;
   /** Hands over what is held back for the exchange, and reads on. */
@@ -38,6 +37,15 @@ export interface ExchangePort {
   mayPersist(): boolean;
   /** Both sides switched protocols; everything the caller sent after its head now goes on. */
   switched(): void;
+}
+
+/** What all exchanges of a listener share. */
+export interface ExchangeParts {
+  readonly pool: UpstreamPool;
+  readonly writer: HeadWriter;
+  readonly options: ExchangeOptions;
+  /** Monotonic milliseconds, exact. */
+  readonly now: () => number;
 }
 
 export interface ExchangeOptions {

@@ -1,13 +1,13 @@
-// One request on its way to the application, until its response is on its way back. A connection owns one and
-// reuses it. Only a Permit starts it. What is not forwarded yet is held back, so that a swap, a retry or a
-// 101 can still decide.
+// One request on its way to the application, until its response is on its way back; then another one
+// (exchanges.ts). Only a Permit starts it. What is not forwarded yet is held back, so that a swap, a retry or
+// a 101 can still decide.
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
 import type { UpstreamPool } from '../forward/pool.ts';
 import { mayRetryAfter } from '../forward/retry.ts';
 import type { UpstreamConnection, UpstreamOwner } from '../forward/upstream-connection.ts';
 import { Body } from './body.ts';
-import type { ExchangeOptions, ExchangePort } from './exchange-port.ts';
+import type { ExchangeOptions, ExchangeParts, ExchangePort } from './exchange-port.ts';
 import type { HeadWriter } from './head-writer.ts';
 import { ResponseRelay } from './response-relay.ts';
 import { Stopwatch } from './stopwatch.ts';
@@ -21,7 +21,7 @@ export class Exchange implements UpstreamOwner {
   /** Time in which the application could not write because the caller did not read. */
   private readonly stalled: Stopwatch;
   private readonly response: ResponseRelay;
-  private readonly port: ExchangePort;
+  private port: ExchangePort;
   private readonly pool: UpstreamPool;
   private readonly writer: HeadWriter;
   private readonly options: ExchangeOptions;
@@ -34,16 +34,21 @@ export class Exchange implements UpstreamOwner {
   private requestPaused = false;
   private responsePaused = false;
 
-  constructor(port: ExchangePort, pool: UpstreamPool, writer: HeadWriter, options: ExchangeOptions) {
+  constructor(port: ExchangePort, { pool, writer, options, now }: ExchangeParts) {
     this.port = port;
     this.pool = pool;
     this.writer = writer;
     this.options = options;
     this.requestBody = new Body(options.chunked);
     this.response = new ResponseRelay(port, writer, this.requestBody, options.chunked);
-    const now = (): number => port.now();
     this.waiting = new Stopwatch(now);
     this.stalled = new Stopwatch(now);
+  }
+
+  /** Gives the exchange to the connection whose next request it serves. */
+  attach(port: ExchangePort): void {
+    this.port = port;
+    this.response.port = port;
   }
 
   /** Status sent to the caller, 0 before its final head. */
@@ -109,7 +114,10 @@ export class Exchange implements UpstreamOwner {
   cancel(): void {
     this.active = false;
     this.waiting.stop();
-    this.dropUpstream();
+    this.parts.length = 0;
+    const { upstream } = this;
+    this.upstream = null;
+    upstream?.destroy();
   }
 
   /** The caller's connection is closed; true when that is the orderly end of a tunnel. */
@@ -288,12 +296,5 @@ export class Exchange implements UpstreamOwner {
       this.pool.release(upstream, this.stalled.totalMs);
     } else upstream?.destroy();
     this.port.completed(response.persist && requestBody.done);
-  }
-
-  private dropUpstream(): void {
-    const upstream = this.upstream;
-    this.upstream = null;
-    this.parts.length = 0;
-    upstream?.destroy();
   }
 }

@@ -33,8 +33,6 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   bytesOut = 0;
   remoteIp: string | null = null;
   recorded = true;
-  /** True once the exchange has its body. */
-  handedOver = false;
   /** True once it was forwarded: in audit mode a `deny` is then not enforced. */
   permitted = false;
   /** True when the caller's own traceparent and tracestate go on. */
@@ -105,7 +103,6 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
     this.bytesIn = 0;
     this.bytesOut = 0;
     this.recorded = false;
-    this.handedOver = false;
     this.permitted = false;
     this.traceparentKept = false;
     this.remoteIp = this.connection.remoteIp;

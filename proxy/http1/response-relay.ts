@@ -33,7 +33,8 @@ export class ResponseRelay {
   private interim = 0;
   private readonly body: Body;
   private readonly requestBody: Body;
-  private readonly port: ExchangePort;
+  /** Whom the response is for. */
+  port: ExchangePort;
   private readonly writer: HeadWriter;
   private readonly parser = new ResponseParser();
   private readonly parts: Buffer[] = [];
