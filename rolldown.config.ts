@@ -24,6 +24,8 @@ export default defineConfig({
   cwd: import.meta.dirname,
   input: { 'cli/main': 'cli/main.ts', 'policy/worker': 'policy/worker.ts' },
   platform: 'node',
+  // The same code as modules, which the bundler can join; the other form is a fifth larger and starts slower.
+  resolve: { alias: { yaml: join(import.meta.dirname, 'node_modules/yaml/browser/index.js') } },
   external: Object.keys(about.dependencies).filter((name) => !BUNDLED.includes(name)),
   plugins: [licences],
   output: {

@@ -6,7 +6,7 @@ import type { SvidSource } from '../certs/source.ts';
 import { systemClock } from '../core/clock.ts';
 import { type Config, type ResolvedWorkload, resolveWorkload } from '../core/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
-import { createFilePolicySource } from '../policy/source.ts';
+import { createFilePolicySource, type PolicySource } from '../policy/source.ts';
 import type { Loader } from '../policy/worker-client.ts';
 import { startManagement } from '../proxy/management.ts';
 import { followReadiness } from '../proxy/readiness.ts';
@@ -39,22 +39,38 @@ export async function runProxy(run: ProxyRun): Promise<void> {
   const writer = new LineWriter({ sink: openSink(STDOUT, clock), clock });
   const logger = createLogger({ lines: writer, level: config.log.level, fields: config.log.fields });
   if (config.flows.file !== null) await checkWritable(config.flows.file);
-  const askedMs = clock.monotonicMs();
-  const svid = await openSvidSource(config);
-  const identityWaitMs = clock.monotonicMs() - askedMs;
+  const followPolicies = (workload: ResolvedWorkload): PolicySource =>
+    createFilePolicySource({
+      paths: config.policy.files,
+      workload,
+      options: policyOptionsOf(config),
+      clock,
+      loader,
+    });
+  // PERF: when the configuration says for whom, policies are loaded while the SVID opens (bench `start`).
+  const said = saidWorkload(config);
+  let policy = said === null ? null : followPolicies(said);
+  let svid: SvidSource | null = null;
   try {
+    const askedMs = clock.monotonicMs();
+    svid = await openSvidSource(config);
+    const identityWaitMs = clock.monotonicMs() - askedMs;
     const workload = workloadOf(config, svid);
-    const options = policyOptionsOf(config);
-    const policy = createFilePolicySource({ paths: config.policy.files, workload, options, clock, loader });
-    try {
-      const version = packageVersion();
-      await serve({ config, workload, policy, svid, identityWaitMs, clock, logger, writer, version }, run);
-    } finally {
-      policy.close();
-    }
+    policy ??= followPolicies(workload);
+    const version = packageVersion();
+    await serve({ config, workload, policy, svid, identityWaitMs, clock, logger, writer, version }, run);
   } finally {
-    svid.close();
+    policy?.close();
+    svid?.close();
   }
+}
+
+/** The workload when the configuration leaves nothing to the SVID. */
+function saidWorkload({ workload }: Config): ResolvedWorkload | null {
+  const { namespace, serviceAccount, labels } = workload;
+  return namespace === undefined || serviceAccount === undefined
+    ? null
+    : { namespace, serviceAccount, labels };
 }
 
 /** From the first load to the end of the shutdown. */
@@ -65,10 +81,11 @@ async function serve(deps: ProxyDeps, { signals, edits, loader }: ProxyRun): Pro
   report(logger, 'identity findings', svid?.problems() ?? []);
   const management = await startManagement(server, deps); // not ready, while the policies are loaded
   try {
+    server.prepare();
     await policy.ready;
     policy.onProblem((problems) => report(logger, 'policy findings', problems));
     report(logger, 'policy findings', policy.problems());
-    await server.start();
+    await server.listen();
     const stopFollowing = followReadiness(server, deps, {
       status: `${management.status.host}:${management.status.port}`,
       admin: `${management.admin.host}:${management.admin.port}`,

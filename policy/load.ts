@@ -1,9 +1,8 @@
 // One load of the policies of one workload: files -> sets -> compiled table. Runs off the main thread
 // (worker.ts). A set with an error is refused as a whole, and its last good version is compiled instead.
-import { deserialize, serialize } from 'node:v8';
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
 import { compile } from './compile.ts';
+import { fromKept, toKept } from './kept.ts';
 import { lintPolicies } from './lint.ts';
 import type { Policy, PolicyOptions, Workload } from './model.ts';
 import { parsePolicies } from './parse.ts';
@@ -50,20 +49,24 @@ export async function loadPolicies(request: LoadRequest): Promise<LoadReply> {
   const { workload, options, nowMs, kept } = request;
   const { partition, diagnostics } = await readSets(request);
   const sets = partition.sets.map((set) => ({ ...set, good: set.errors.length === 0 }));
-  const inForce: (readonly Policy[] | null)[] = sets.map(({ good, namespace, policies }) => {
-    const last = kept[namespace];
-    if (good) return policies;
-    return last === undefined ? null : readKept(last);
-  });
+  const inForce: (readonly Policy[] | null)[] = await Promise.all(
+    sets.map(({ good, namespace, policies }) => {
+      const last = kept[namespace];
+      if (good) return policies;
+      return last === undefined ? null : fromKept(last);
+    }),
+  );
   const policies = inForce.flatMap((set) => set ?? []);
   return {
     table: inForce.includes(null) ? null : compile(policies, workload, options),
-    sets: sets.map(({ namespace, good, policies: fresh }, i) => ({
-      namespace,
-      result: good ? 'ok' : 'refused',
-      policies: inForce[i]?.length ?? null,
-      kept: good ? deflateRawSync(serialize(fresh)) : null,
-    })),
+    sets: await Promise.all(
+      sets.map(async ({ namespace, good, policies: fresh }, i) => ({
+        namespace,
+        result: good ? 'ok' : 'refused',
+        policies: inForce[i]?.length ?? null,
+        kept: good ? await toKept(fresh) : null,
+      })),
+    ),
     diagnostics: [...diagnostics, ...lintPolicies(policies, options, nowMs)],
     emergencyEndsMs: policies.flatMap(({ emergency, expiresAtMs, rules }) =>
       emergency === null || expiresAtMs === null ? [] : rules.map(() => expiresAtMs),
@@ -97,10 +100,4 @@ function faultsOf(error: SallyportError): readonly Diagnostic[] {
   if (error.diagnostics.length > 0) return error.diagnostics;
   const { code, message, hint } = error;
   return [{ severity: 'error', code, message, ...(hint === undefined ? {} : { hint }) }];
-}
-
-/** The policies that an earlier load of this process serialized. */
-function readKept(bytes: Uint8Array): readonly Policy[] {
-  const policies: readonly Policy[] = deserialize(inflateRawSync(bytes));
-  return policies;
 }

@@ -5,7 +5,6 @@
 import { keepCompiled } from '../core/compile-cache.ts';
 import type { Config } from '../core/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
-import { withoutTranslations } from './lean-zod.ts';
 import type { LoadReply, LoadRequest } from './load.ts';
 
 /** What the proxy asks for. */
@@ -29,7 +28,7 @@ export type Answer =
 async function run(job: Job): Promise<Config | LoadReply> {
   // Each job loads only its own code: a reload needs no configuration schema.
   if (job.kind === 'config') {
-    const { loadConfig } = await withoutTranslations(() => import('../core/config-load.ts'));
+    const { loadConfig } = await import('../core/config-load.ts');
     return loadConfig(job.file);
   }
   return (await import('./load.ts')).loadPolicies(job.request);

@@ -91,12 +91,17 @@ export class ProxyServer {
     );
   }
 
-  /** Loads the identity, follows both sources, and listens. @throws ERR_LISTEN_FAILED */
-  async start(): Promise<void> {
-    const { svid, policy } = this.deps;
+  /** Takes the identity and follows it: what can be done while the policies are loaded. */
+  prepare(): void {
+    const { svid } = this.deps;
     const state = svid?.current() ?? null;
     if (state !== null) this.identity = createServerIdentity(state, this.minTlsVersion());
     svid?.onChange((next) => this.identityChanged(next));
+  }
+
+  /** Follows the policies, whose first load is done, and listens. @throws ERR_LISTEN_FAILED */
+  async listen(): Promise<void> {
+    const { policy } = this.deps;
     policy.onChange(() => this.policySwapped());
     policy.onLoad((sets) => this.countLoads(sets));
     this.countLoads(firstOutcomes(policy.current()));
