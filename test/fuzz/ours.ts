@@ -1,7 +1,7 @@
 // Our parsers as a connection drives them: heads, bodies and what would be forwarded, from bytes in pieces.
 import type { Reason } from '../../core/reasons.ts';
 import { Body } from '../../proxy/http1/body.ts';
-import { type ForwardOptions, forwardHead } from '../../proxy/http1/forward-head.ts';
+import { type ForwardOptions, forwardHead, sanitizedLines } from '../../proxy/http1/forward-head.ts';
 import { forwardResponseHead } from '../../proxy/http1/forward-response.ts';
 import { LINE_SLOTS } from '../../proxy/http1/head.ts';
 import { HeadWriter } from '../../proxy/http1/head-writer.ts';
@@ -35,19 +35,18 @@ export interface OurReading {
 
 const NAMES = new ProtectedNames(['x-user']);
 const CHUNKED = { trailerBytesMax: 8_192, trailersMax: 32, names: NAMES };
+const CALLER = { clientCert: 'URI=spiffe://td/a', sourceIp: '10.0.0.7', proto: 'https' } as const;
 const FORWARD: ForwardOptions = {
+  ...CALLER,
   forwarded: 'sanitize',
   authority: '127.0.0.1:8080',
-  clientCert: null,
   ids: {
     requestId: 'id',
     traceparent: '00-a-b-00',
     traceparentKept: false,
     writeIds: (writer) => writer.text('x-request-id: id\r\ntraceparent: 00-a-b-00\r\n'),
   },
-  sourceIp: '10.0.0.7',
-  proto: 'https',
-  sanitized: Buffer.from('x-forwarded-for: 10.0.0.7\r\nx-forwarded-proto: https\r\n\r\n'),
+  sanitized: sanitizedLines(CALLER),
 };
 
 /** Reads `bytes`, delivered in pieces that end at `cuts`, as requests or as responses to `responsesTo`. */
