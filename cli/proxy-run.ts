@@ -8,6 +8,7 @@ import { type Config, type ResolvedWorkload, resolveWorkload } from '../core/con
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
 import { createFilePolicySource, type PolicySource } from '../policy/source.ts';
 import type { Loader } from '../policy/worker-client.ts';
+import { readDescriptorUse } from '../proxy/descriptors.ts';
 import { startManagement } from '../proxy/management.ts';
 import { followReadiness } from '../proxy/readiness.ts';
 import { openSink } from '../proxy/record/line-sink.ts';
@@ -58,7 +59,11 @@ export async function runProxy(run: ProxyRun): Promise<void> {
     const workload = workloadOf(config, svid);
     policy ??= followPolicies(workload);
     const version = packageVersion();
-    await serve({ config, workload, policy, svid, identityWaitMs, clock, logger, writer, version }, run);
+    const descriptors = readDescriptorUse();
+    await serve(
+      { config, workload, policy, svid, identityWaitMs, clock, logger, writer, version, descriptors },
+      run,
+    );
   } finally {
     policy?.close();
     svid?.close();

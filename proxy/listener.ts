@@ -52,6 +52,7 @@ export class HttpListener implements HttpListenerContext, Swept {
   private readonly perIdentity = new Map<string, number>();
   private readonly idPrefix = randomBytes(6).toString('hex');
   private opened = 0;
+  private readonly freed = (): void => this.runtime.descriptors.downstream.free();
 
   constructor(deps: ListenerDeps) {
     this.deps = deps;
@@ -67,6 +68,7 @@ export class HttpListener implements HttpListenerContext, Swept {
       connectTimeoutMs: upstream.connectTimeout,
       idleTimeoutMs: upstream.idleTimeout,
       connectionsMax: upstream.maxConnections,
+      sockets: this.runtime.descriptors.upstream,
       coarseNow: () => this.runtime.sweeper.nowMs,
     });
     this.exchanges = new Exchanges({
@@ -158,6 +160,9 @@ export class HttpListener implements HttpListenerContext, Swept {
     const { nowMs } = this.runtime.sweeper;
     if (this.connections.size + this.pending.size >= limits.connections)
       return this.refuse(arrival, 'connection-limit', 'limits.connections reached');
+    if (!this.runtime.descriptors.downstream.take())
+      return this.refuse(arrival, 'connection-limit', 'no file descriptor is left for traffic');
+    arrival.socket.on('close', this.freed);
     if (mtls === 'off') return this.open(arrival, null);
     if (this.pending.size >= limits.handshakesInFlight) {
       const loser = this.pending.giveWay(arrival.sourceIp, nowMs) ?? arrival;

@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Reason } from '../core/reasons.ts';
 import type { Enforcement } from './decide.ts';
+import type { Descriptors } from './descriptors.ts';
 import type { Recorder } from './record/record.ts';
 import type { RequestIds } from './request-ids.ts';
 import type { Sweeper } from './sweeper.ts';
@@ -12,6 +13,7 @@ export interface Runtime {
   readonly enforcement: Enforcement;
   readonly recorder: Recorder;
   readonly ids: RequestIds;
+  readonly descriptors: Descriptors;
   /** Milliseconds between a swap that denies a request in flight and its reset. */
   readonly revokeGraceMs: number;
   /** True from the first SIGTERM: every answer says `Connection: close`. */

@@ -10,6 +10,7 @@ import type { NearRule } from '../policy/request.ts';
 import type { LoadOutcome, PolicySource, PolicyState } from '../policy/source.ts';
 import { referencedHeaders } from '../policy/table.ts';
 import type { Enforcement } from './decide.ts';
+import { type DescriptorUse, shareDescriptors } from './descriptors.ts';
 import { Guard } from './guard.ts';
 import type { ChunkedOptions } from './http1/chunked.ts';
 import type { Downstream } from './http1/downstream.ts';
@@ -40,6 +41,8 @@ export interface ProxyDeps {
   readonly logger: Logger;
   readonly writer: LineWriter;
   readonly version: string;
+  /** What the process may open, read before any traffic. */
+  readonly descriptors: DescriptorUse;
 }
 
 export class ProxyServer {
@@ -70,6 +73,7 @@ export class ProxyServer {
       enforcement: this.enforcement,
       recorder: this.recorder,
       ids: new RequestIds(),
+      descriptors: shareDescriptors(deps.descriptors),
       revokeGraceMs: config.policy.revokeGrace,
       draining: false,
       defect: (error) => deps.logger.error('contained a defect', { err: error }),
@@ -107,6 +111,7 @@ export class ProxyServer {
     this.countLoads(firstOutcomes(policy.current()));
     this.policyChanged();
     this.recorder.start();
+    this.tellDescriptors();
     for (const listener of this.listeners) {
       const bound = await listener.listen();
       this.deps.logger.info('listening', {
@@ -140,6 +145,19 @@ export class ProxyServer {
   /** Every open connection of every listener. */
   *connections(): Iterable<Downstream> {
     for (const listener of this.listeners) yield* listener.connections;
+  }
+
+  /** A limit that cannot be reached is told at the start, not by the first caller that is refused. */
+  private tellDescriptors(): void {
+    const { config, logger, descriptors } = this.deps;
+    const { max } = this.runtime.descriptors.downstream;
+    const wanted = config.listeners.reduce((sum, { limits }) => sum + limits.connections, 0);
+    if (wanted <= max) return;
+    logger.warn('file descriptors allow fewer connections than limits.connections', {
+      'limits.connections': wanted,
+      allowed: max,
+      'ulimit -n': descriptors.limit,
+    });
   }
 
   private identityChanged(state: NonNullable<ReturnType<SvidSource['current']>>): void {

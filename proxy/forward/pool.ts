@@ -1,5 +1,6 @@
 // The keep-alive pool of one upstream: the most recently used idle connection first, so that the rest can
 // expire.
+import type { SocketBudget } from '../descriptors.ts';
 import { createReadBuffer, UpstreamConnection, type UpstreamOwner } from './upstream-connection.ts';
 
 export interface PoolOptions {
@@ -8,6 +9,8 @@ export interface PoolOptions {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly connectionsMax: number;
+  /** What all pools of the process share. */
+  readonly sockets: SocketBudget;
   /** The coarse monotonic clock of the process, in milliseconds. */
   readonly coarseNow: () => number;
 }
@@ -41,11 +44,9 @@ export class UpstreamPool {
 
   /** A connection that was never used before. */
   connect(owner: UpstreamOwner): UpstreamConnection | null {
-    if (this.all.size >= this.options.connectionsMax) {
-      const spare = this.idle.shift();
-      if (spare === undefined) return null;
-      spare.destroy();
-    }
+    const { connectionsMax, sockets } = this.options;
+    if (this.all.size >= connectionsMax || sockets.full) this.idle.shift()?.destroy();
+    if (this.all.size >= connectionsMax || !sockets.take()) return null;
     const connection = new UpstreamConnection(this.options, this.buffer, this.gone);
     connection.owner = owner;
     this.all.add(connection);
@@ -94,7 +95,7 @@ export class UpstreamPool {
   }
 
   private forget(connection: UpstreamConnection): void {
-    this.all.delete(connection);
+    if (this.all.delete(connection)) this.options.sockets.free();
     const at = this.idle.indexOf(connection);
     if (at >= 0) this.idle.splice(at, 1);
   }

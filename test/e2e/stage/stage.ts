@@ -35,6 +35,8 @@ export interface StageOptions {
   readonly upstream?: string;
   readonly upstreamPort?: number;
   readonly policies?: Readonly<Record<string, string>>;
+  /** `ulimit -n` of the proxy. Default: this process's own. */
+  readonly descriptors?: number;
 }
 
 /** One ALLOW for everybody of the own trust domain; enough for tests of the data path. */
@@ -139,8 +141,13 @@ ${blocks}
   /** Starts `sallyport proxy` and waits for nothing. */
   launch(options: StageOptions = {}): RunningProxy {
     const config = this.configure(options);
+    const { descriptors } = options;
+    const [command, args] =
+      descriptors === undefined
+        ? [process.execPath, []]
+        : ['sh', ['-c', `ulimit -n ${descriptors}; exec "$0" "$@"`, process.execPath]];
     const proxy = new RunningProxy(
-      spawn(process.execPath, [ENTRY, 'proxy', '--config', config], { stdio: 'pipe' }),
+      spawn(command, [...args, ENTRY, 'proxy', '--config', config], { stdio: 'pipe' }),
     );
     this.running.add(proxy);
     return proxy;
