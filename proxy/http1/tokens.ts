@@ -20,11 +20,10 @@ export const QUERY: Uint8Array = new Uint8Array(256).map((_, c) =>
   c > 0x20 && c < 0x7f && c !== 0x23 ? 1 : 0,
 );
 
-/** True when `text` holds `lower` (lower-case letters, digits, `-`) at `at`, ignoring the case of `text`. */
+/** True when `text` holds `lower` (no capitals) at `at`, ignoring the case of `text`. */
 export function startsWithIgnoringCase(text: string, at: number, lower: string): boolean {
-  // `| 0x20` also maps some control bytes onto marks; callers have refused control bytes before.
   for (let i = 0; i < lower.length; i++) {
-    if ((text.charCodeAt(at + i) | 0x20) !== lower.charCodeAt(i)) return false;
+    if (lowerCase(text.charCodeAt(at + i)) !== lower.charCodeAt(i)) return false;
   }
   return true;
 }
@@ -42,11 +41,11 @@ export function isToken(text: string, start: number, end: number): boolean {
   return end > start;
 }
 
-/** True when `bytes[start, end)` equals `lower` (lower-case letters, digits, `-`), ignoring case. */
+/** True when `bytes[start, end)` equals `lower` (no capitals), ignoring case. */
 export function bytesEqual(bytes: Uint8Array, start: number, end: number, lower: string): boolean {
   if (end - start !== lower.length) return false;
   for (let i = 0; i < lower.length; i++) {
-    if (((bytes[start + i] ?? 0) | 0x20) !== lower.charCodeAt(i)) return false;
+    if (lowerCase(bytes[start + i] ?? 0) !== lower.charCodeAt(i)) return false;
   }
   return true;
 }
@@ -86,6 +85,11 @@ export function everyMember(list: string, member: (text: string) => boolean): bo
 /** SP or HTAB. */
 export function isBlank(c: number): boolean {
   return c === 0x20 || c === 0x09;
+}
+
+// Letters alone have a case: `| 0x20` for all would lose `_` and take `^` for `~`, both marks of a token.
+function lowerCase(c: number): number {
+  return c >= 0x41 && c <= 0x5a ? c | 0x20 : c;
 }
 
 function tokenTable(): Uint8Array {
