@@ -131,7 +131,10 @@ export class Flows {
     const path = this.#templatesFor(record).of(record.path);
     const flows = caller.byPath.get(path);
     if (flows !== undefined) {
-      for (const flow of flows) if (sameFlow(flow, record)) return flow;
+      for (let i = 0; i < flows.length; i++) {
+        const flow = flows[i];
+        if (flow !== undefined && sameFlow(flow, record)) return flow;
+      }
     }
     if (caller.flows >= this.#limits.flowsPerCaller || this.#count >= this.#limits.flows) {
       return this.#overflowOf(caller, record);

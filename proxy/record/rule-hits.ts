@@ -21,8 +21,10 @@ export class RuleHits {
   /** Counts the rules of one decision; those of its dry run as not enforced, unless they decided anyway. */
   add(decision: Decision, enforced: boolean): void {
     const kind = (decision.verdict === 'allow' ? 0 : 2) + (enforced ? 0 : 1);
-    for (const rule of decision.rules) this.#hit(rule, kind);
-    for (const rule of decision.audit) this.#hit(rule, AUDIT);
+    // PERF: an index, not an iterator: this runs for every request (bench/micro/record.ts).
+    const { rules, audit } = decision;
+    for (let i = 0; i < rules.length; i++) this.#hit(rules[i] ?? '', kind);
+    for (let i = 0; i < audit.length; i++) this.#hit(audit[i] ?? '', AUDIT);
     const dryRun = decision.dryRun;
     if (dryRun === null) return;
     for (const rule of dryRun.rules) {
