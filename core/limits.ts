@@ -18,6 +18,8 @@ export const LIMITS = {
   /** Bytes of a trailer section with its empty line, and its lines: gRPC and checksums need a few. */
   trailerBytes: 8_192,
   trailers: 32,
+  /** Connections of the status address, and as many of the admin address; the oldest gives way. */
+  localConnections: 50,
   /** How long the last log lines and flow records may take at the end, milliseconds. */
   flushMs: 1_000,
   /** Bytes of the configuration file; the longest sensible one is a few KiB. */

@@ -1,7 +1,6 @@
 // The loader process: reads YAML, validates and compiles for the proxy, which so keeps that code and its
 // garbage out of its own memory and off its event loop. Started and ended by worker-client.ts; it ends by
 // itself when the proxy is gone.
-
 import { keepCompiled } from '../core/compile-cache.ts';
 import type { Config } from '../core/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
@@ -27,10 +26,7 @@ export type Answer =
 
 async function run(job: Job): Promise<Config | LoadReply> {
   // Each job loads only its own code: a reload needs no configuration schema.
-  if (job.kind === 'config') {
-    const { loadConfig } = await import('../core/config-load.ts');
-    return loadConfig(job.file);
-  }
+  if (job.kind === 'config') return (await import('../core/config-load.ts')).loadConfig(job.file);
   return (await import('./load.ts')).loadPolicies(job.request);
 }
 

@@ -2,9 +2,10 @@
 // share of their own the status and admin addresses, the log and the loader would fail when callers take what
 // they can get.
 import { readdirSync, readFileSync } from 'node:fs';
+import { LIMITS } from '../core/limits.ts';
 
-/** Left to the status and admin addresses (50 connections each), files, the loader's pipes. */
-const RESERVE = 150;
+/** Left to the status and admin addresses, and 50 to files and the loader's pipes. */
+const RESERVE = 2 * LIMITS.localConnections + 50;
 /** A proxy with less than that serves nobody; what it then lacks shows as errors of its own. */
 const TRAFFIC_MIN = 16;
 /** Of the sockets of traffic, for connections to the application: idle callers need none. */

@@ -1,7 +1,7 @@
 // x-request-id and traceparent: kept from an authenticated peer when well-formed, else made from a block of
 // random bytes.
 // PERF: 24 bytes are drawn for a request, and written as the header lines they become; text is made of them
-// only for what is logged (bench/micro/record.ts).
+// only for what is logged (bench/micro/head-parser.ts).
 import { randomFillSync } from 'node:crypto';
 
 const BLOCK_BYTES = 8_160; // a multiple of ID_BYTES

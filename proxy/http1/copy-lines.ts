@@ -6,6 +6,9 @@ import type { HeadWriter } from './head-writer.ts';
 
 const SP = 0x20;
 
+/** The line that stands for a transfer coding, however it was spelled. */
+export const CHUNKED = Buffer.from('transfer-encoding: chunked\r\n', 'latin1');
+
 /** Lines of a head: offsets into `source[begin, begin + length)`. */
 export interface CopyableLines {
   readonly source: Buffer;

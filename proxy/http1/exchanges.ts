@@ -3,7 +3,7 @@
 import { Exchange } from './exchange.ts';
 import type { ExchangeParts, ExchangePort } from './exchange-port.ts';
 
-/** More than are in use at most times; each holds about 2 KiB. */
+/** More than are in use at most times. */
 const KEPT_MAX = 64;
 
 export class Exchanges {

@@ -1,7 +1,7 @@
 // The request head that the application gets: hop-by-hop and identity fields out, ours in (design, "Headers
 // to the application"). Built from the very lines that were judged.
 
-import { copyLines } from './copy-lines.ts';
+import { CHUNKED, copyLines } from './copy-lines.ts';
 import { KNOWN_HEADERS, type RequestHead } from './head.ts';
 import type { HeadWriter } from './head-writer.ts';
 import {
@@ -75,7 +75,6 @@ const ALWAYS_DROPPED = bits(
 const HOPS_DROPPED = bits(X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED, X_REAL_IP);
 const TRACE_DROPPED = bits(TRACEPARENT, TRACESTATE);
 const KNOWN_NAMES: readonly string[] = KNOWN_HEADERS;
-const CHUNKED = Buffer.from('transfer-encoding: chunked\r\n', 'latin1');
 
 /** Writes the head for the application, with its empty line: HTTP/1.1, origin-form or `*`, one Host. */
 export function forwardHead(writer: HeadWriter, head: RequestHead, options: ForwardOptions): void {

@@ -1,5 +1,5 @@
 // The response head that the caller gets: hop-by-hop fields out, this connection's own in.
-import { copyLines } from './copy-lines.ts';
+import { CHUNKED, copyLines } from './copy-lines.ts';
 import type { HeadWriter } from './head-writer.ts';
 import {
   bits,
@@ -37,7 +37,6 @@ const DROPPED = bits(
   HTTP2_SETTINGS,
 );
 const DROPPED_WITHOUT_LENGTH = DROPPED | bits(CONTENT_LENGTH);
-const CHUNKED = Buffer.from('transfer-encoding: chunked\r\n', 'latin1');
 const CLOSE = Buffer.from('connection: close\r\n', 'latin1');
 const KEPT_ALIVE = Buffer.from('connection: keep-alive\r\n', 'latin1');
 const END = Buffer.from('\r\n', 'latin1');

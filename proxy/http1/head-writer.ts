@@ -1,7 +1,7 @@
 // The head that leaves, as bytes: made of ranges of the head that came, and of what we add. One writer for a
 // listener: a message is put together and written in one go, before anything else happens.
-// PERF: a head built as text was a rope of a dozen pieces, which the socket had to flatten and convert;
-// copying ranges of bytes costs a third of it (bench/micro/head-parser.ts).
+// PERF: a head built as text is a rope of a dozen pieces, which the socket has to flatten and convert
+// (bench/micro/head-parser.ts).
 // PERF: an import is a constant, the global a property that is looked up.
 import { Buffer } from 'node:buffer';
 import type net from 'node:net';

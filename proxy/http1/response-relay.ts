@@ -106,7 +106,7 @@ export class ResponseRelay {
     if (upgrade === '') return this.fail('upstream-unsolicited-upgrade');
     this.status = 101;
     this.writeHead(1, true, upgrade);
-    this.write(this.writer.take([chunk.subarray(at)]));
+    this.write(this.writer.takeWith(chunk, at, chunk.length));
     return 'switched';
   }
 

@@ -4,6 +4,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { systemClock } from '../../core/clock.ts';
 import { SallyportError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import { REASONS } from '../../core/reasons.ts';
 import { RequestParser, type RequestParserOptions } from '../http1/parse-request.ts';
 import { ProtectedNames } from '../http1/protected-names.ts';
@@ -35,7 +36,6 @@ export interface LocalServer {
   close(): Promise<void>;
 }
 
-const CONNECTIONS_MAX = 50;
 /** For the whole head, and for a reader that stalls. */
 const TIMEOUT_MS = 5000;
 const TEXT = 'text/plain; charset=utf-8';
@@ -75,7 +75,7 @@ export function createLocalServer(options: LocalServerOptions): Server {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
     const [oldest] = connections;
-    if (connections.size <= CONNECTIONS_MAX || oldest === undefined) return;
+    if (connections.size <= LIMITS.localConnections || oldest === undefined) return;
     connections.delete(oldest);
     oldest.destroy();
   });

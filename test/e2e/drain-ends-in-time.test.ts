@@ -1,7 +1,7 @@
 // The end of a shutdown: what runs may finish, but only until the deadline, and a second signal does not wait
 // at all.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { eventually, openConnections, statusPage } from './stage/observe.ts';
+import { draining, eventually, openConnections } from './stage/observe.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
 import { Application, call, get, OK, type Script } from './stage/wire.ts';
 
@@ -26,13 +26,6 @@ async function start(shutdown: string, script: Script): Promise<RunningProxy> {
     blocks: `log: { decisions: all }\nshutdown: ${shutdown}`,
   });
 }
-
-const notReady = (): Promise<unknown> =>
-  eventually(
-    () => statusPage(stage, '/readyz'),
-    ({ status, text }) => status === 503 && text.includes('shutdown: draining'),
-    2_000,
-  );
 
 const inFlight = (count: number): Promise<unknown> =>
   eventually(
@@ -81,7 +74,7 @@ test('a second signal ends it at once', async () => {
   stuck.send(get('/stuck'));
   await inFlight(1);
   proxy.signal('SIGTERM');
-  await notReady();
+  await draining(stage);
   expect(await openConnections(stage)).toBe(1);
   const startMs = performance.now();
   proxy.signal('SIGTERM');

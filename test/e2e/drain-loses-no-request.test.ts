@@ -2,7 +2,7 @@
 // finishing, then exit 0. No request is lost on the way.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Load } from './stage/load.ts';
-import { eventually, statusPage } from './stage/observe.ts';
+import { draining, eventually } from './stage/observe.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
 import { Application, answering, call, get, OK } from './stage/wire.ts';
 
@@ -28,13 +28,6 @@ async function start(shutdown: string): Promise<RunningProxy> {
   });
 }
 
-const notReady = (): Promise<unknown> =>
-  eventually(
-    () => statusPage(stage, '/readyz'),
-    ({ status, text }) => status === 503 && text.includes('shutdown: draining'),
-    2_000,
-  );
-
 test.each(['SIGTERM', 'SIGINT'] as const)('%s at 200 requests a second loses none', async (signal) => {
   const proxy = await start('{ delay: 4s, drain: 10s }');
   const load = new Load(stage, web, { targets: ['/a'], perSecond: 200, kept: 8, fresh: 4 });
@@ -43,7 +36,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s at 200 requests a second loses non
     (n) => n > 100,
   );
   proxy.signal(signal);
-  await notReady();
+  await draining(stage);
   const before = load.answers.length;
   // As a load balancer does: it takes the proxy out some time after the probe failed, within the delay.
   await eventually(

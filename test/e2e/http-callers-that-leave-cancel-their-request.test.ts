@@ -16,28 +16,25 @@ let arrivals: Arrival[] = [];
 
 beforeAll(async () => {
   stage = await Stage.create();
-  const keep =
-    (act: (arrival: Arrival) => void) =>
-    (arrival: Arrival): void => {
-      arrivals.push(arrival);
-      act(arrival);
-    };
   application = await Application.start(
-    routed({
-      '/hangs': keep(() => undefined),
-      '/streams': keep(({ wire }) => {
-        wire.send('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
-        let left = 6;
-        const timer = setInterval(() => {
-          if (left-- === 0 || wire.closed) clearInterval(timer);
-          if (!wire.socket.destroyed) wire.send(left >= 0 ? '1\r\nx\r\n' : '0\r\n\r\n');
-        }, 300);
-      }),
-      '/begins': keep(({ wire }) => wire.send('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegin')),
-      '/large': keep(({ wire }) => wire.send(response('x'.repeat(20_000_000)))),
-      '/late': keep(({ wire }) => void setTimeout(() => wire.send(response('late')), 400)),
-      '*': keep(({ wire }) => wire.send(response('ok'))),
-    }),
+    routed(
+      {
+        '/hangs': () => undefined,
+        '/streams': ({ wire }) => {
+          wire.send('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
+          let left = 6;
+          const timer = setInterval(() => {
+            if (left-- === 0 || wire.closed) clearInterval(timer);
+            if (!wire.socket.destroyed) wire.send(left >= 0 ? '1\r\nx\r\n' : '0\r\n\r\n');
+          }, 300);
+        },
+        '/begins': ({ wire }) => wire.send('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegin'),
+        '/large': ({ wire }) => wire.send(response('x'.repeat(20_000_000))),
+        '/late': ({ wire }) => void setTimeout(() => wire.send(response('late')), 400),
+        '*': ({ wire }) => wire.send(response('ok')),
+      },
+      (arrival) => arrivals.push(arrival),
+    ),
   );
   web = await stage.svid('web', 'spiffe://example.org/ns/shop/sa/web');
   proxy = await stage.start({ upstreamPort: application.port, upstream: 'idleTimeout: 1s' });

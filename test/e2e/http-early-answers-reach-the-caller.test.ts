@@ -26,12 +26,6 @@ let arrivals: Arrival[] = [];
 
 beforeAll(async () => {
   stage = await Stage.create();
-  const keep =
-    (act: (arrival: Arrival) => void) =>
-    (arrival: Arrival): void => {
-      arrivals.push(arrival);
-      act(arrival);
-    };
   const whole = ({ wire, bodyAt, head }: Arrival): void => {
     const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
     if (length === 0 && !/chunked/i.test(head)) return wire.send(response('whole'));
@@ -45,20 +39,23 @@ beforeAll(async () => {
     reply();
   };
   application = await Application.start(
-    routed({
-      '/early': keep(({ wire }) => wire.send(response('early', { status: '401 Unauthorized' }))),
-      '/early-close': keep(({ wire }) => {
-        wire.send(response('early', { status: '413 Content Too Large', lines: 'connection: close\r\n' }));
-        wire.socket.end();
-      }),
-      '/continue': keep((arrival) => {
-        arrival.wire.send('HTTP/1.1 100 Continue\r\n\r\n');
-        whole(arrival);
-      }),
-      '/417': keep(({ wire }) => wire.send(response('no', { status: '417 Expectation Failed' }))),
-      '/401': keep(({ wire }) => wire.send(response('who', { status: '401 Unauthorized' }))),
-      '*': keep(whole),
-    }),
+    routed(
+      {
+        '/early': ({ wire }) => wire.send(response('early', { status: '401 Unauthorized' })),
+        '/early-close': ({ wire }) => {
+          wire.send(response('early', { status: '413 Content Too Large', lines: 'connection: close\r\n' }));
+          wire.socket.end();
+        },
+        '/continue': (arrival) => {
+          arrival.wire.send('HTTP/1.1 100 Continue\r\n\r\n');
+          whole(arrival);
+        },
+        '/417': ({ wire }) => wire.send(response('no', { status: '417 Expectation Failed' })),
+        '/401': ({ wire }) => wire.send(response('who', { status: '401 Unauthorized' })),
+        '*': whole,
+      },
+      (arrival) => arrivals.push(arrival),
+    ),
   );
   web = await stage.svid('web', 'spiffe://example.org/ns/shop/sa/web');
   proxy = await stage.start({

@@ -26,12 +26,6 @@ let arrivals: Arrival[] = [];
 
 beforeAll(async () => {
   stage = await Stage.create();
-  const keep =
-    (act: (arrival: Arrival) => void) =>
-    (arrival: Arrival): void => {
-      arrivals.push(arrival);
-      act(arrival);
-    };
   /** Grants, and sends back what comes. */
   const echo = ({ wire }: Arrival): void => {
     wire.send(SWITCH);
@@ -46,15 +40,18 @@ beforeAll(async () => {
     });
   };
   application = await Application.start(
-    routed({
-      '/echo': keep(echo),
-      '/revoked': keep(echo),
-      '/held': keep(() => undefined),
-      '/with-bytes': keep(({ wire }) => wire.send(`${SWITCH}first`)),
-      '/h2c-101': keep(({ wire }) => wire.send(SWITCH.replace('websocket', 'h2c'))),
-      '/refuses': keep(({ wire }) => wire.send(response('no', { status: '426 Upgrade Required' }))),
-      '*': keep(({ wire }) => wire.send(response('ok'))),
-    }),
+    routed(
+      {
+        '/echo': echo,
+        '/revoked': echo,
+        '/held': () => undefined,
+        '/with-bytes': ({ wire }) => wire.send(`${SWITCH}first`),
+        '/h2c-101': ({ wire }) => wire.send(SWITCH.replace('websocket', 'h2c')),
+        '/refuses': ({ wire }) => wire.send(response('no', { status: '426 Upgrade Required' })),
+        '*': ({ wire }) => wire.send(response('ok')),
+      },
+      (arrival) => arrivals.push(arrival),
+    ),
   );
   web = await stage.svid('web', 'spiffe://example.org/ns/shop/sa/web');
   proxy = await stage.start({

@@ -53,3 +53,11 @@ async function page(port: number, path: string): Promise<Page> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } });
   return { status: response.status, text: await response.text() };
 }
+
+/** Waits until /readyz says that a signal came. */
+export const draining = (stage: Stage): Promise<Page> =>
+  eventually(
+    () => statusPage(stage, '/readyz'),
+    ({ status, text }) => status === 503 && text.includes('shutdown: draining'),
+    2_000,
+  );

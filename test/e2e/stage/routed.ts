@@ -14,8 +14,11 @@ export interface Arrival {
 
 export type Route = (arrival: Arrival) => void;
 
-/** Calls the route of each head as soon as it is complete; the next head is looked for after the body. */
-export function routed(routes: Readonly<Record<string, Route>>): Script {
+/**
+ * Calls `seen` and then the route of each head as soon as it is complete; the next head is looked for after
+ * the body.
+ */
+export function routed(routes: Readonly<Record<string, Route>>, seen?: Route): Script {
   return (wire) => {
     let at = 0;
     let earlier = 0;
@@ -28,7 +31,9 @@ export function routed(routes: Readonly<Record<string, Route>>): Script {
         const head = wire.text.slice(end, at);
         const path = head.split(' ')[1] ?? '';
         const route = routes[path.split('?')[0] ?? ''] ?? routes['*'];
-        route?.({ wire, head, path, bodyAt: at, earlier: earlier++ });
+        const arrival = { wire, head, path, bodyAt: at, earlier: earlier++ };
+        seen?.(arrival);
+        route?.(arrival);
       }
     });
   };
