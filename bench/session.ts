@@ -2,9 +2,9 @@
 // Closing it stops and removes all of it, also after an error or a signal.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '../core/free-ports.ts';
 import { Child, type ChildOptions } from './child.ts';
 import { allowedCpus } from './proc.ts';
 
@@ -35,8 +35,8 @@ export class Session {
   /** A TCP port of 127.0.0.1 that was free a moment ago and is handed out once. */
   async freePort(): Promise<number> {
     for (;;) {
-      const port = await probePort();
-      if (this.#ports.has(port)) continue;
+      const [port] = await freePorts(1);
+      if (port === undefined || this.#ports.has(port)) continue;
       this.#ports.add(port);
       return port;
     }
@@ -65,15 +65,4 @@ export function planCpus(allowed: readonly number[], canPin: boolean): CpuPlan |
 /** True when `command` can be started. */
 export function hasCommand(command: string, args: readonly string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
-}
-
-function probePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

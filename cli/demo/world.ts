@@ -1,9 +1,9 @@
 // The demo's world in a temporary folder: one CA, three identities, two services behind two proxies.
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Authority, createAuthority } from '../../certs/authority.ts';
+import { freePorts } from '../../core/free-ports.ts';
 import { type Application, startCart, startStock } from './applications.ts';
 import { type Caller, callerOf } from './caller.ts';
 import { Sidecar } from './sidecar.ts';
@@ -134,16 +134,4 @@ shutdown: { delay: 0s, drain: 2s }
 function replace(path: string, text: string): void {
   writeFileSync(`${path}.new`, text, { mode: 0o600 });
   renameSync(`${path}.new`, path);
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = net.createServer();
-      return new Promise<net.Server>((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

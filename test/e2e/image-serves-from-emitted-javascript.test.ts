@@ -3,10 +3,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePorts } from '../../core/free-ports.ts';
 import { buildStages, execForm, parseDockerfile } from '../unit/deploy/dockerfile.ts';
 
 const BUILD_TIMEOUT_MS = 180_000;
@@ -61,7 +61,8 @@ test('starts, is healthy by its own health check, and ends on SIGTERM', async ()
   const check = (port: number): number | null =>
     spawnSync(node, [flag, script.replace('15021', String(port))], { cwd: app }).status;
   expect(check(status)).toBe(0);
-  expect(check(await freePort()), 'nobody listens there').toBe(1);
+  const [nobody = 0] = await freePorts(1);
+  expect(check(nobody), 'nobody listens there').toBe(1);
 
   proxy.kill('SIGTERM');
   expect(await exited).toEqual([0, null]);
@@ -69,12 +70,7 @@ test('starts, is healthy by its own health check, and ends on SIGTERM', async ()
 
 /** A configuration with its own CA and free ports, made by the image itself. */
 async function configuration(): Promise<{ config: string; status: number }> {
-  const [listener, upstream, status, admin] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ];
+  const [listener, upstream, status = 0, admin] = await freePorts(4);
   const at = (name: string): string => join(folder, name);
   mkdirSync(at('policies'));
   entry('certs', 'ca', '--out', at('ca'));
@@ -92,15 +88,6 @@ shutdown: { delay: 0s, drain: 1s }
 `;
   writeFileSync(at('config.yaml'), text);
   return { config: at('config.yaml'), status };
-}
-
-async function freePort(): Promise<number> {
-  const server: Server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return address !== null && typeof address === 'object' ? address.port : 0;
 }
 
 /** Resolves once /readyz answers 200. */

@@ -8,8 +8,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { freePorts } from '../../core/free-ports.ts';
 import { run } from './stage/foreign.ts';
-import { freePorts, RunningProxy } from './stage/stage.ts';
+import { RunningProxy } from './stage/stage.ts';
 
 const ENTRY = new URL('../../cli/main.ts', import.meta.url).pathname;
 

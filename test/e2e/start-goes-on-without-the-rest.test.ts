@@ -4,9 +4,10 @@ import { spawn } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import net from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { freePorts } from '../../core/free-ports.ts';
 import { eventually, statusPage } from './stage/observe.ts';
 import { RunningProxy, Stage } from './stage/stage.ts';
-import { Application, answering, call, get, OK } from './stage/wire.ts';
+import { call, get, OK } from './stage/wire.ts';
 
 const ENTRY = new URL('../../cli/main.ts', import.meta.url).pathname;
 
@@ -47,9 +48,7 @@ test('a policy folder that cannot be read: runs, says so, denies, is not ready',
 });
 
 test('an application that is not up: ready, 503 until it comes', async () => {
-  const application = await Application.start(answering(OK));
-  const { port } = application;
-  application.close();
+  const [port = 0] = await freePorts(1);
   const proxy = await stage.start({ upstreamPort: port });
   const svid = await stage.svid('web', 'spiffe://example.org/ns/shop/sa/web');
   const ask = async (): Promise<string> => {

@@ -1,10 +1,11 @@
 // What the application does wrong becomes a status and a reason of ours, or, once its answer has begun, a
 // connection that breaks: never an answer that looks complete and is not.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePorts } from '../../core/free-ports.ts';
 import { run } from './stage/foreign.ts';
 import { eventually, metric } from './stage/observe.ts';
 import { type Answer, type Arrival, answered, answers, codeOf, response, routed } from './stage/routed.ts';
-import { freePorts, type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
+import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
 import { StoppedApplication } from './stage/stopped.ts';
 import { Application, call, get, type Wire } from './stage/wire.ts';
 

@@ -21,7 +21,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   '': [],
 };
 const CORE_PACKAGES = new Set(['zod', 'yaml']);
-const CORE_FILES_MAX = 16;
+const CORE_FILES_MAX = 17;
 /**
  * Memory that a running proxy would hold for nothing: the loader process parses, other verbs build and fetch.
  */

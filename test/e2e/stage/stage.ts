@@ -1,14 +1,14 @@
 // A stage for one e2e test file: a folder with a CA, SVIDs, policies and a configuration, and the real entry
 // point on it.
-// Everything it starts it also ends; every port is one the kernel chose.
+// Everything it starts it also ends.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Authority, createAuthority } from '../../../certs/authority.ts';
 import type { IssueRequest } from '../../../certs/certificate-profile.ts';
+import { freePorts } from '../../../core/free-ports.ts';
 
 const ENTRY = new URL('../../../cli/main.ts', import.meta.url).pathname;
 const READY_MS_MAX = 20_000;
@@ -239,20 +239,6 @@ export class RunningProxy {
       this.waiting.add(wake);
     });
   }
-}
-
-/** Ports that were free a moment ago. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function indent(text: string, spaces: number): string {
