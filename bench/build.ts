@@ -3,17 +3,16 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { FROM_SOURCES, ROOT } from './program.ts';
 
-export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** The two ways to start the proxy. */
 export const ENTRY = { emitted: join(ROOT, 'dist/cli/main.js'), source: join(ROOT, 'cli/main.ts') } as const;
 
 const SOURCES = ['core', 'policy', 'certs', 'proxy', 'cli'];
 
-/** Builds when needed. @throws when the build fails */
+/** Builds when needed; the emitted harness measures what it came with. @throws when the build fails */
 export function buildWhenStale(progress: (text: string) => void): void {
-  if (!isStale()) return;
+  if (!FROM_SOURCES || !isStale()) return;
   progress('building dist (npm run build)');
   const rolldown = join(ROOT, 'node_modules/.bin/rolldown');
   const built = spawnSync(rolldown, ['-c', 'rolldown.config.ts'], { cwd: ROOT, encoding: 'utf8' });

@@ -1,6 +1,6 @@
 // The harness side of the load: starts the load and the application, hands out jobs, waits for results.
-import { fileURLToPath } from 'node:url';
 import type { Child } from '../child.ts';
+import { programFile } from '../program.ts';
 import type { Session } from '../session.ts';
 import type { Answer, Job, LoadResult } from './protocol.ts';
 
@@ -18,7 +18,7 @@ export class LoadDriver {
     const upstream = session.start({
       name: 'application',
       command: process.execPath,
-      args: [pathOf('./upstream-process.ts'), String(bodyBytes)],
+      args: [programFile('load/upstream-process'), String(bodyBytes)],
       cpu: session.cpus?.load,
       ipc: true,
     });
@@ -26,7 +26,7 @@ export class LoadDriver {
     const load = session.start({
       name: 'load',
       command: process.execPath,
-      args: [pathOf('./load-process.ts')],
+      args: [programFile('load/load-process')],
       cpu: session.cpus?.load,
       ipc: true,
     });
@@ -42,8 +42,4 @@ export class LoadDriver {
     if ('error' in answer) throw new Error(answer.error);
     return answer.result;
   }
-}
-
-function pathOf(relative: string): string {
-  return fileURLToPath(new URL(relative, import.meta.url));
 }

@@ -1,23 +1,27 @@
 // The two baselines one would otherwise write in Node, each in a process of its own.
-import { fileURLToPath } from 'node:url';
+import { type Program, programFile } from '../program.ts';
 import { type Peer, waitForPort } from './peer.ts';
 
-/** A peer that is one TypeScript file of `processes/`, called with its ports and PEM files. */
-export function nodeProcess(name: string): Peer {
-  const file = fileURLToPath(new URL(`./processes/${name}.ts`, import.meta.url));
+type Name<P = Program> = P extends `peers/processes/${infer N}` ? N : never;
+
+/**
+ * A peer that is one file of `processes/`, called with its ports and PEM files. `needs` is the package that it
+ * is made of, when that is none of ours: a checkout has it, the npm tarball does not.
+ */
+export function nodeProcess(name: Name, needs?: string): Peer {
   return {
     name,
     tls: true,
     policies: 0,
     justInTime: true,
-    missing: () => null,
+    missing: () => (needs === undefined || isInstalled(needs) ? null : `npm install ${needs}`),
     async start({ session, pki, upstreamPort }) {
       const port = await session.freePort();
       const child = session.start({
         name,
         command: process.execPath,
         args: [
-          file,
+          programFile(`peers/processes/${name}`),
           String(port),
           String(upstreamPort),
           pki.server.certificate,
@@ -30,4 +34,13 @@ export function nodeProcess(name: string): Peer {
       return { port, child };
     },
   };
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false; // ERR_MODULE_NOT_FOUND
+  }
 }

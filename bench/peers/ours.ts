@@ -51,7 +51,8 @@ export interface PreparedOurs {
 }
 
 export function missingOurs(): string | null {
-  return existsSync(ENTRY.source) ? null : `${ENTRY.source} is not there: run this from a checkout`;
+  const found = existsSync(ENTRY.emitted) || existsSync(ENTRY.source);
+  return found ? null : `${ENTRY.emitted} is not there: run this from a checkout or the npm package`;
 }
 
 /** Writes the configuration and `rules` rules below a directory of its own. */

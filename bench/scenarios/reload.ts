@@ -16,6 +16,7 @@ import {
 } from '../peers/ours.ts';
 import { waitUntil } from '../peers/peer.ts';
 import { clientMaterial } from '../pki.ts';
+import { programUrl } from '../program.ts';
 import { benchRules } from '../rules.ts';
 import { summarize } from '../statistics.ts';
 import { type Bench, type Report, type Scenario, targetOf } from './scenario.ts';
@@ -52,7 +53,7 @@ async function run(bench: Bench): Promise<Report> {
     const prepared = await prepareOurs(bench.setup, RULES);
     const { session } = bench.setup;
     const child = launchOurs(session, prepared, {
-      nodeArgs: ['--import', new URL('../load/loop-delay.ts', import.meta.url).href],
+      nodeArgs: ['--import', programUrl('load/loop-delay').href],
       cpu: session.cpus?.proxy,
       ipc: true,
     });
