@@ -30,9 +30,10 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   const words = help ? asked.filter((arg) => arg !== '--help' && arg !== '-h') : asked;
   const entry = findVerb(words);
   if (entry === undefined) return noVerb(words, help, io);
-  const { verb, usage: line } = await entry.load();
+  const { verb, usage: line, moreHelp } = await entry.load();
   if (help) {
     io.out(verbHelp(entry, line));
+    if (moreHelp !== undefined) io.out(`\n${await moreHelp()}`);
     return 0;
   }
   return verb(words.slice(entry.name.split(' ').length), io);

@@ -6,6 +6,8 @@ import type { Verb } from './io.ts';
 export interface LoadedVerb {
   readonly verb: Verb;
   readonly usage: string;
+  /** What `--help` prints below its own text, for a verb whose options another program knows. */
+  readonly moreHelp?: () => Promise<string>;
 }
 
 /** One row of the command line. */
@@ -211,6 +213,16 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => {
       const { CERTS_VERIFY_USAGE, certsVerify } = await import('./certs-verify.ts');
       return { verb: certsVerify, usage: CERTS_VERIFY_USAGE };
+    },
+  },
+  {
+    name: 'bench',
+    summary: 'measure what the proxy costs, beside other proxies on this machine',
+    options: [['SCENARIO, OPTION', 'as listed below; docs/benchmarks.md tells what they measure']],
+    examples: ['sallyport bench --quick'],
+    load: async () => {
+      const { BENCH_USAGE, bench, benchHelp } = await import('./bench.ts');
+      return { verb: bench, usage: BENCH_USAGE, moreHelp: benchHelp };
     },
   },
 ];
