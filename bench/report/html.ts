@@ -6,7 +6,7 @@ import type { Table } from '../table.ts';
 import { escapeXml } from './escape.ts';
 import { OURS } from './figures.ts';
 import { fleetCost } from './fleet-cost.ts';
-import { factsOf, methodOf, peersTable, sortedClaims } from './overview.ts';
+import { factsOf, methodOf, notesLine, peersTable, sortedClaims } from './overview.ts';
 import { pageStyle } from './page-style.ts';
 import { plotsOf } from './plots/all.ts';
 import { inlineSvg, type Plot } from './plots/svg.ts';
@@ -57,7 +57,7 @@ function firstScreen(result: RunResult, title: string): string {
     '<header>',
     `<h1>${escapeXml(title)}</h1>`,
     `<dl>${facts.join('\n')}</dl>`,
-    `<p><strong>${verdict}</strong></p>`,
+    `<p><strong>${verdict}</strong> ${notesLine(result)}</p>`,
     '</header>',
     claims('Missed', missed, 'missed'),
     claims('Held', held, 'held'),

@@ -18,7 +18,7 @@ import {
   summaryOf,
 } from './figures.ts';
 import { fleetCost } from './fleet-cost.ts';
-import { factsOf, peersTable, sortedClaims } from './overview.ts';
+import { factsOf, notesLine, peersTable, sortedClaims } from './overview.ts';
 import { cpuPlot } from './plots/cpu.ts';
 import { PUBLISHED_HEADING, PUBLISHED_WARNING, publishedTable } from './published.ts';
 
@@ -40,7 +40,8 @@ export function readmeSection(result: RunResult): string {
     peersInShort(result),
     ...claimLists(result),
     fleet === null ? '' : titled(fleet),
-    'All figures of this run, with plots: [report](docs/benchmarks/report.html) (one file, open it in a browser), [tables](docs/benchmarks.md#results).',
+    notesLine(result),
+    'All figures of this run, with plots: [report](docs/benchmarks/report.html) (one file, open it in a browser), [tables and notes](docs/benchmarks.md#results).',
   ]);
 }
 

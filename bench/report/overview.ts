@@ -57,6 +57,13 @@ export function pictureSubtitle({ at, machine, software }: RunResult): string {
   return `${at.slice(0, 10)}, ${machine.cpu}, ${build}, less is better`;
 }
 
+/** Sends the reader to the notes, which may take a figure back; empty when there are none. */
+export function notesLine({ scenarios }: RunResult): string {
+  const count = scenarios.flatMap(({ notes }) => notes).length;
+  if (count === 0) return '';
+  return `${count === 1 ? 'A note says' : `${count} notes say`} what was skipped, failed or misleads.`;
+}
+
 /** In five lines. */
 export function methodOf({ machine }: RunResult): string[] {
   const { pinned } = machine;

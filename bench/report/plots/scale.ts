@@ -15,7 +15,7 @@ export interface Span {
 
 const STEPS = [1, 2, 5] as const;
 /** More labels than this are left to whole decades. */
-const TICKS_MAX = 9;
+const TICKS_MAX = 12;
 
 /** From zero to a round value at or above `max`. */
 export function linearScale(max: number, { from, to }: Span): Scale {

@@ -22,6 +22,7 @@ describe('htmlReport', () => {
       'Invented CPU',
       'commit abc1234+',
       '3 of 5 claims missed',
+      'A note says',
       'does not hold',
       'unclear',
       'not measured',

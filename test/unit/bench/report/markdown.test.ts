@@ -39,6 +39,12 @@ describe('readmeSection', () => {
       expect(section).toContain(part);
   });
 
+  it('sends to the notes, when there are some', () => {
+    expect(section).toContain('A note says what was skipped');
+    expect(readmeSection(hostile('x'))).toContain('4 notes say');
+    expect(readmeSection(fixture({ scenarios: [] }))).not.toContain('note say');
+  });
+
   it('leaves out what was not measured', () => {
     const scenarios = [scenario('reload', [point({ peer: 'sallyport', rounds: [{}] })])];
     const bare = readmeSection(fixture({ scenarios }));
