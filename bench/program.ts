@@ -8,11 +8,13 @@ export const FROM_SOURCES = import.meta.url.endsWith('.ts');
 /** The folder of package.json: emitted, this file is one folder deeper. */
 export const ROOT = fileURLToPath(new URL(FROM_SOURCES ? '..' : '../..', import.meta.url));
 
-/** Every file that the harness starts as a process, or preloads into one. */
+/** Every file that the harness starts as a process or a thread, or preloads into one. */
 export const PROGRAMS = [
   'load/load-process',
   'load/upstream-process',
   'load/loop-delay',
+  'micro/handshake-client',
+  'micro/decision-process',
   'peers/processes/bare-tls',
   'peers/processes/node-https-http-proxy',
   'peers/processes/node-https-undici',

@@ -1,6 +1,4 @@
-// What a head costs: parse, forward, both, and chunked bodies, on one thread. Run it: `node
-// bench/micro/head-parser.ts`.
-
+// What a head costs: parse, forward, both, and chunked bodies, on one thread.
 import { ChunkedDecoder } from '../../proxy/http1/chunked.ts';
 import { type ForwardOptions, forwardHead } from '../../proxy/http1/forward-head.ts';
 import type { ResponseForwardOptions } from '../../proxy/http1/forward-response.ts';
@@ -10,18 +8,10 @@ import { RequestParser } from '../../proxy/http1/parse-request.ts';
 import { ResponseParser } from '../../proxy/http1/parse-response.ts';
 import { ProtectedNames } from '../../proxy/http1/protected-names.ts';
 import { ID_BYTES, RequestIds } from '../../proxy/request-ids.ts';
+import { type Figure, fastestOf, type Task } from './measure.ts';
 
-/** One measured operation. */
-export interface HeadFigure {
-  readonly name: string;
-  /** Nanoseconds of CPU per operation, median of the rounds. */
-  readonly ns: number;
-  /** Nanoseconds, or null when none was promised. */
-  readonly targetNs: number | null;
-}
-
-const ROUNDS = 9;
-const CALLS = 100_000;
+const TURNS = 25;
+const CALLS = 10_000;
 
 const head = (...lines: string[]): Buffer => Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 
@@ -89,8 +79,12 @@ const FORWARD: ForwardOptions = {
 };
 const BACK: ResponseForwardOptions = { minor: 1, persist: true, upgrade: '' };
 
-/** Measures every operation. */
-export function measureHeadParser(): HeadFigure[] {
+/** Nanoseconds per head or body. */
+export function headFigures(turns = TURNS): Promise<Figure[]> {
+  return fastestOf(tasks(), turns);
+}
+
+function tasks(): Task[] {
   const request = new RequestParser({
     headBytesMax: 65_536,
     headersMax: 100,
@@ -114,17 +108,17 @@ export function measureHeadParser(): HeadFigure[] {
   });
   const out: Buffer[] = [];
   return [
-    figure('parse, service 248 B', null, () => request.push(SERVICE, 0)),
-    figure('parse, browser 600 B', null, () => request.push(BROWSER, 0)),
-    figure('parse + forward, service', 2_500, both(SERVICE)),
-    figure('parse + forward, browser', null, both(BROWSER)),
-    figure('response, parse + forward', null, () => {
+    task('parse, service 248 B', null, () => request.push(SERVICE, 0)),
+    task('parse, browser 600 B', null, () => request.push(BROWSER, 0)),
+    task('parse + forward, service', 2_500, both(SERVICE)),
+    task('parse + forward, browser', null, both(BROWSER)),
+    task('response, parse + forward', null, () => {
       response.push(RESPONSE, 0, 'GET');
       writer.begin();
       forwardResponseHead(writer, response, BACK);
       return writer.take([]).length;
     }),
-    figure('chunked, 16 chunks of 1 KiB', null, () => {
+    task('chunked, 16 chunks of 1 KiB', null, () => {
       chunked.start('relay');
       out.length = 0;
       return chunked.push(CHUNKS, 0, out);
@@ -132,24 +126,11 @@ export function measureHeadParser(): HeadFigure[] {
   ];
 }
 
-function figure(name: string, targetNs: number | null, call: () => number): HeadFigure {
-  const ns: number[] = [];
-  let sum = 0;
-  for (let round = 0; round <= ROUNDS; round++) {
-    // CPU time of this thread: a busy machine does not count.
-    const start = process.threadCpuUsage();
+function task(name: string, target: number | null, call: () => number): Task {
+  const run = (): void => {
+    let sum = 0;
     for (let i = 0; i < CALLS; i++) sum += call();
-    const spent = process.threadCpuUsage(start);
-    if (round > 0) ns.push(((spent.user + spent.system) * 1_000) / CALLS);
-  }
-  if (sum <= 0) throw new Error(`\`${name}\` refused its input`);
-  ns.sort((a, b) => a - b);
-  return { name, targetNs, ns: ns[ns.length >> 1] ?? 0 };
-}
-
-if (import.meta.main) {
-  for (const { name, ns, targetNs } of measureHeadParser()) {
-    const target = targetNs === null ? '' : `  target ${targetNs} ns: ${ns <= targetNs ? 'met' : 'MISSED'}`;
-    console.log(`${name.padEnd(38)} ${ns.toFixed(0).padStart(6)} ns${target}`);
-  }
+    if (sum <= 0) throw new Error(`\`${name}\` refused its input`);
+  };
+  return { name, unit: 'ns', operations: CALLS, run, ...(target === null ? {} : { target }) };
 }

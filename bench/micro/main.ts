@@ -1,31 +1,64 @@
-// Runs micro-benches and prints their figures: node bench/micro/main.ts [NAME…] [--json]
-import { decisionFigures } from './decision.ts';
-import { measureHeadParser } from './head-parser.ts';
-import { type Figure, report } from './measure.ts';
-import { measureRecord } from './record.ts';
-import { svidFigures } from './svid.ts';
+// Runs micro-benches and prints their figures: npm run bench:micro [-- NAME…] [--json]
+import { parseArgs } from 'node:util';
+import { MICRO_BENCHES, type MicroBench } from './all.ts';
+import type { Figure } from './measure.ts';
 
-const BENCHES: Readonly<Record<string, () => Figure[] | Promise<Figure[]>>> = {
-  decision: decisionFigures,
-  head: () => measureHeadParser().map(nanoseconds),
-  record: async () => (await measureRecord()).map(nanoseconds),
-  svid: svidFigures,
-};
+const WIDTH = Math.max(...MICRO_BENCHES.map(({ name }) => name.length));
+const USAGE = `usage: npm run bench:micro [-- NAME…] [--json]
+  --json     print one array of {bench, name, value, unit}
+  --help
+benches (default: all, in about a minute):
+${MICRO_BENCHES.map(({ name, summary }) => `  ${name.padEnd(WIDTH)}  ${summary}`).join('\n')}`;
 
-const args = process.argv.slice(2);
-const json = args.includes('--json');
-const named = args.filter((arg) => arg !== '--json');
-const unknown = named.filter((name) => !Object.hasOwn(BENCHES, name));
-if (unknown.length > 0) {
-  console.error(`no micro-bench \`${unknown[0]}\`; there are: ${Object.keys(BENCHES).join(', ')}`);
-  process.exit(2);
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  let chosen: { readonly benches: readonly MicroBench[]; readonly json: boolean; readonly help: boolean };
+  try {
+    chosen = choose(args);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    return 2;
+  }
+  if (chosen.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const all: (Figure & { bench: string })[] = [];
+  for (const { name, summary, run } of chosen.benches) {
+    if (!chosen.json) console.log(`${all.length === 0 ? '' : '\n'}${name}: ${summary}`);
+    const figures = await run();
+    all.push(...figures.map((figure) => ({ bench: name, ...figure })));
+    if (!chosen.json) console.log(linesOf(figures).join('\n'));
+  }
+  if (chosen.json) console.log(JSON.stringify(all));
+  return 0;
 }
-const figures: Figure[] = [];
-for (const [name, run] of Object.entries(BENCHES)) {
-  if (named.length === 0 || named.includes(name)) figures.push(...(await run()));
-}
-report(figures, json);
 
-function nanoseconds({ name, ns }: { name: string; ns: number }): Figure {
-  return { name, value: ns, unit: 'ns' };
+/** @throws on an unknown option or name */
+function choose(args: readonly string[]) {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  });
+  const stranger = positionals.find((name) => !MICRO_BENCHES.some((bench) => bench.name === name));
+  if (stranger !== undefined) throw new Error(`there is no micro-bench \`${stranger}\``);
+  const benches = MICRO_BENCHES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  return { benches, ...values };
+}
+
+function linesOf(figures: readonly Figure[]): string[] {
+  const names = Math.max(...figures.map(({ name }) => name.length));
+  const values = Math.max(...figures.map(({ value }) => textOf(value).length));
+  return figures.map(({ name, value, unit, target }) => {
+    const promised =
+      target === undefined ? '' : `  ${value <= target ? 'within' : 'MISSES'} ${target} ${unit}`;
+    return `  ${name.padEnd(names)}  ${textOf(value).padStart(values)} ${unit.padEnd(2)}${promised}`.trimEnd();
+  });
+}
+
+/** Three decimals for what is small, none for what is large: three or four digits that mean something. */
+function textOf(value: number): string {
+  return value.toFixed(value < 10 ? 3 : value < 1_000 ? 1 : 0);
 }
