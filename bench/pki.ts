@@ -1,4 +1,5 @@
 // The certificates of one run: a P-256 authority, the proxy's and the caller's X509-SVIDs, and a stranger's.
+import { createPublicKey } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Authority, createAuthority } from '../certs/authority.ts';
@@ -19,7 +20,10 @@ export interface Pki {
   readonly stranger: KeyPair;
   /** SPIFFE ID of the caller without its scheme. */
   readonly clientPrincipal: string;
+  readonly serverPrincipal: string;
   readonly namespace: string;
+  /** Signs what a scenario needs besides these. */
+  readonly issuer: Authority;
 }
 
 /** TLS material of a client, ready for node:tls; an empty certificate is none. */
@@ -48,6 +52,8 @@ export async function makePki(directory: string): Promise<Pki> {
     client: await issue(authority, clientPrincipal, join(directory, 'client')),
     stranger: await issue(strangers, clientPrincipal, join(directory, 'stranger')),
     clientPrincipal,
+    serverPrincipal,
+    issuer: authority,
   };
 }
 
@@ -55,6 +61,18 @@ export async function makePki(directory: string): Promise<Pki> {
 export function clientMaterial(pki: Pki, pair: KeyPair | null): ClientMaterial {
   const read = (path: string | undefined): string => (path === undefined ? '' : readFileSync(path, 'utf8'));
   return { authority: read(pki.authority), certificate: read(pair?.certificate), key: read(pair?.key) };
+}
+
+/** PEM of `count` certificates of the caller, all of its one key, each with a serial number of its own. */
+export async function leafCertificates(pki: Pki, count: number): Promise<string[]> {
+  const publicKeySpki = createPublicKey(readFileSync(pki.client.key)).export({ format: 'der', type: 'spki' });
+  const spiffeId = `spiffe://${pki.clientPrincipal}`;
+  const certificates: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const { chainPem } = await pki.issuer.issue({ spiffeId, publicKeySpki, dnsNames: ['localhost'] });
+    certificates.push(chainPem);
+  }
+  return certificates;
 }
 
 async function issue(authority: Authority, principal: string, path: string): Promise<KeyPair> {

@@ -33,12 +33,31 @@ export function processTree(pid: number): number[] {
  * is lost.
  */
 export function cpuTimeUs(pids: readonly number[]): number {
-  let ticks = 0;
+  let us = 0;
   for (const pid of pids) {
     const stat = readOrNull(`/proc/${pid}/stat`);
-    if (stat !== null) ticks += parseStat(stat).ticks;
+    if (stat === null) continue;
+    const { ownTicks, childTicks } = parseStat(stat);
+    us += exactly(ownTicks * TICK_US, threadTimeUs(pid)) + childTicks * TICK_US;
   }
-  return ticks * TICK_US;
+  return us;
+}
+
+/**
+ * The scheduler's own sum is exact to the nanosecond but knows only threads that live; the ticks know all,
+ * and lack up to one tick each of user and system time. So the sum is taken when it says what the ticks say.
+ */
+function exactly(ticksUs: number, threadsUs: number): number {
+  return threadsUs >= ticksUs && threadsUs <= ticksUs + 2 * TICK_US ? threadsUs : ticksUs;
+}
+
+/** Time that the living threads of `pid` ran, from schedstat: `ran waited slices`, in nanoseconds. */
+function threadTimeUs(pid: number): number {
+  let ns = 0;
+  for (const thread of entriesOrNone(`/proc/${pid}/task`)) {
+    ns += Number.parseInt(readOrNull(`/proc/${pid}/task/${thread}/schedstat`) ?? '0', 10);
+  }
+  return ns / 1_000;
 }
 
 /** Sum over `pids`; processes that ended count nothing. */
@@ -61,12 +80,12 @@ export function rssKibOf(pids: readonly number[]): number {
 }
 
 /** Parent and CPU ticks of one /proc/PID/stat line. The command name may hold spaces and brackets. */
-export function parseStat(stat: string): { parentPid: number; ticks: number } {
+export function parseStat(stat: string): { parentPid: number; ownTicks: number; childTicks: number } {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   // proc(5): field 4 is ppid, 14 to 17 are utime, stime, cutime, cstime; field 3 is the first one after the
   // name.
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-  return { parentPid: Number(fields[1]), ticks };
+  const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15).map(Number);
+  return { parentPid: Number(fields[1]), ownTicks: user + system, childTicks: childUser + childSystem };
 }
 
 /** The value of `Name:   123 kB`, or null when the text or the line is absent. */
@@ -96,5 +115,13 @@ function readOrNull(path: string): string | null {
     return readFileSync(path, 'latin1');
   } catch {
     return null; // the process has ended, or the file is not there on this kernel
+  }
+}
+
+function entriesOrNone(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return []; // the process has ended
   }
 }

@@ -1,11 +1,17 @@
 // N keep-alive connections, each with one request in flight; CPU time of the proxy and the request counter
 // are read in the same tick at both ends of the window.
-import { cpuTimeUs, rssKibOf } from '../proc.ts';
+import { rssKibOf } from '../proc.ts';
 import { Connection, type ConnectionEvents, clientContext, encodeRequest } from './connection.ts';
-import { Latencies } from './latencies.ts';
 import type { ClosedLoopJob, LoadResult } from './protocol.ts';
+import { Window } from './window.ts';
 
-/** Runs one window. @throws when a connection fails: a benchmark with errors measures something else */
+/** More at once is what a proxy refuses by default; each answer makes room for the next. */
+const HANDSHAKES_AT_ONCE = 16;
+
+/**
+ * Runs one window, with all connections open.
+ * @throws when a connection fails: a benchmark with errors measures something else
+ */
 export function runClosedLoop(job: ClosedLoopJob): Promise<LoadResult> {
   return new Promise((resolve, reject) => {
     const loop = new ClosedLoop(job, (result) => {
@@ -20,17 +26,15 @@ class ClosedLoop implements ConnectionEvents {
   readonly #job: ClosedLoopJob;
   readonly #done: (result: LoadResult | Error) => void;
   readonly #connections: Connection[] = [];
-  readonly #latencies = new Latencies();
+  readonly #dial: () => void;
   readonly #rssKib: number[] = [];
   readonly #requestsMax: number;
   readonly #sampleEvery: number;
   readonly #warmupEndMs: number;
+  #window: Window | null = null;
   #warmup: number;
   #requests = 0;
-  #refused = 0;
-  #startMs = 0;
   #endMs = Number.POSITIVE_INFINITY;
-  #startCpuUs = 0;
 
   constructor(job: ClosedLoopJob, done: (result: LoadResult | Error) => void) {
     this.#job = job;
@@ -42,25 +46,29 @@ class ClosedLoop implements ConnectionEvents {
       job.samples > 0 ? Math.floor(this.#requestsMax / job.samples) : Number.POSITIVE_INFINITY;
     const context = job.target.tls === null ? null : clientContext(job.target.tls);
     const request = encodeRequest(job.target.path);
-    for (let i = 0; i < job.connections; i++) {
+    this.#dial = () => {
       const connection = new Connection(job.target, context, request, this);
       this.#connections.push(connection);
+      connection.sentMs = performance.now();
       connection.send();
-    }
+    };
+    for (let i = 0; i < Math.min(HANDSHAKES_AT_ONCE, job.connections); i++) this.#dial();
   }
 
   response(connection: Connection, status: number): void {
     const now = performance.now();
-    if (this.#warmup > 0) {
-      if (now >= this.#warmupEndMs) this.#warmup = 1;
-      if (--this.#warmup === 0) this.#openWindow(now);
+    const window = this.#window;
+    if (window === null) {
+      this.#warmup--;
+      if (this.#connections.length < this.#job.connections) this.#dial();
+      else if (this.#warmup <= 0 || now >= this.#warmupEndMs) this.#openWindow(now);
     } else {
       this.#requests++;
-      if (status !== 200) this.#refused++;
-      this.#latencies.addMs(now - connection.sentMs);
+      if (status !== this.#job.status) window.refused++;
+      window.latencies.addMs(now - connection.sentMs);
       if (this.#requests % this.#sampleEvery === 0) this.#rssKib.push(rssKibOf(this.#job.pids));
       if (now >= this.#endMs || this.#requests >= this.#requestsMax) {
-        this.#closeWindow(now);
+        this.#done(window.close(now, { rssKib: this.#rssKib }));
         return;
       }
     }
@@ -77,19 +85,7 @@ class ClosedLoop implements ConnectionEvents {
   }
 
   #openWindow(now: number): void {
-    this.#startMs = now;
     if ('ms' in this.#job.window) this.#endMs = now + this.#job.window.ms;
-    this.#startCpuUs = cpuTimeUs(this.#job.pids);
-  }
-
-  #closeWindow(now: number): void {
-    this.#done({
-      requests: this.#requests,
-      refused: this.#refused,
-      elapsedMs: now - this.#startMs,
-      cpuUs: cpuTimeUs(this.#job.pids) - this.#startCpuUs,
-      ...this.#latencies.summary(),
-      rssKib: this.#rssKib,
-    });
+    this.#window = new Window(now, this.#job.pids, this.#connections);
   }
 }

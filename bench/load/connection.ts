@@ -3,6 +3,7 @@
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import type { ClientMaterial } from '../pki.ts';
+import { verification } from '../target/server-identity.ts';
 import type { Target } from './protocol.ts';
 import { ResponseReader } from './response.ts';
 
@@ -15,10 +16,10 @@ const TLS_OPTIONS = {
 } as const;
 
 export interface ConnectionEvents {
-  /** A response is complete; `status` of its final line. */
-  response(connection: Connection, status: number): void;
+  /** A response is complete; `status` of its final line; `reusable` when another request may follow it. */
+  response(connection: Connection, status: number, reusable: boolean): void;
   /** The connection ended although it was not closed here. */
-  fault(error: Error): void;
+  fault(error: Error, connection: Connection): void;
 }
 
 /** A client's certificates, once for all its connections. */
@@ -35,50 +36,77 @@ export function encodeRequest(path: string): Buffer {
   return Buffer.from(`GET ${path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: sallyport-bench\r\n\r\n`);
 }
 
+function dial(target: Target, context: SecureContext | null): Socket {
+  const where = { host: target.host ?? '127.0.0.1', port: target.port };
+  if (context === null) return connectPlain(where);
+  const { server } = target;
+  const tls = server === undefined ? { ...TLS_OPTIONS, servername: 'localhost' } : verification(server);
+  return connectTls({ ...where, ...tls, secureContext: context });
+}
+
+const HEAD_METHOD = 'HEAD ';
+
 export class Connection {
   /** When the request in flight was sent or due, monotonic milliseconds; owned by the caller. */
   sentMs = 0;
   busy = false;
-  readonly #socket: Socket;
+  /** The handshake is done, where there is one. */
+  established = false;
+  readonly socket: Socket;
   readonly #request: Buffer;
   #closed = false;
 
   constructor(target: Target, context: SecureContext | null, request: Buffer, events: ConnectionEvents) {
     this.#request = request;
-    const where = { host: '127.0.0.1', port: target.port };
-    this.#socket =
-      context === null
-        ? connectPlain(where)
-        : connectTls({ ...where, ...TLS_OPTIONS, servername: 'localhost', secureContext: context });
-    this.#socket.setNoDelay(true);
-    const reader = new ResponseReader((status) => {
-      this.busy = false;
-      events.response(this, status);
+    this.socket = dial(target, context);
+    this.socket.setNoDelay(true);
+    this.socket.once(context === null ? 'connect' : 'secureConnect', () => {
+      this.established = true;
     });
+    const toHead = request.toString('latin1', 0, HEAD_METHOD.length) === HEAD_METHOD;
+    const reader = new ResponseReader((status, reusable) => {
+      this.busy = false;
+      events.response(this, status, reusable);
+    }, toHead);
     const fail = (error: Error): void => {
       if (this.#closed) return;
       this.close();
-      events.fault(error);
+      events.fault(error, this);
     };
-    this.#socket.on('data', (chunk: Buffer) => {
+    this.socket.on('data', (chunk: Buffer) => {
       try {
         reader.push(chunk);
       } catch (error) {
         fail(error instanceof Error ? error : new Error(String(error)));
       }
     });
-    this.#socket.on('error', fail);
-    this.#socket.on('close', () => fail(new Error('the proxy closed the connection')));
+    const closed = Object.assign(new Error('the other side closed the connection'), { code: 'ECONNRESET' });
+    this.socket.on('error', fail);
+    this.socket.on('end', () => {
+      reader.end();
+      fail(closed);
+    });
+    this.socket.on('close', () => fail(closed));
   }
 
   /** Writes the request; before the handshake is complete it is queued by the socket. */
   send(): void {
     this.busy = true;
-    this.#socket.write(this.#request);
+    this.socket.write(this.#request);
+  }
+
+  /** Writes part of a request: a slow client. */
+  sendBytes(bytes: Uint8Array): void {
+    this.socket.write(bytes);
+  }
+
+  /** Bytes received so far, after decryption. */
+  get bytesRead(): number {
+    return this.socket.bytesRead;
   }
 
   close(): void {
     this.#closed = true;
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 }

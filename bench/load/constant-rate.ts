@@ -1,9 +1,16 @@
-// An open loop: requests are due at fixed times whether or not the proxy keeps up, so a stall shows in full.
+// An open loop: requests are due at fixed times whether or not the proxy keeps up, so a stall shows in full
+// (no coordinated omission). What waits for a free connection waits on the clock.
+// Timers of this process are a millisecond coarse, and that is not the proxy's doing: the clock of a request
+// starts when this loop sees that it is due, and how late it saw that is a figure of its own.
 import { Connection, type ConnectionEvents, clientContext, encodeRequest } from './connection.ts';
 import { Latencies } from './latencies.ts';
 import type { ConstantRateJob, LoadResult } from './protocol.ts';
+import { Window } from './window.ts';
 
-/** Runs for `job.ms`. Latency counts from the moment a request was due (no coordinated omission). */
+/** After the last request was due. */
+const ANSWERS_MS_MAX = 5_000;
+
+/** Runs for `job.ms`. @throws when a connection fails, or when answers stay away */
 export function runConstantRate(job: ConstantRateJob): Promise<LoadResult> {
   return new Promise((resolve, reject) => {
     const loop = new ConstantRate(job, (result) => {
@@ -19,16 +26,21 @@ class ConstantRate implements ConnectionEvents {
   readonly #done: (result: LoadResult | Error) => void;
   readonly #connections: Connection[] = [];
   readonly #idle: Connection[] = [];
-  readonly #latencies = new Latencies();
   readonly #timer: NodeJS.Timeout;
+  readonly #lateness = new Latencies();
+  readonly #total: number;
+  /** When the loop saw each request that is due and not sent yet; a ring from #sent to #due. */
+  readonly #seenMs: Float64Array;
+  #window: Window | null = null;
   #opened = 0;
-  #startMs = 0;
   #due = 0;
-  #refused = 0;
+  #sent = 0;
 
   constructor(job: ConstantRateJob, done: (result: LoadResult | Error) => void) {
     this.#job = job;
     this.#done = done;
+    this.#total = Math.max(1, Math.round((job.ms / 1_000) * job.perSecond));
+    this.#seenMs = new Float64Array(this.#total);
     const context = job.target.tls === null ? null : clientContext(job.target.tls);
     const request = encodeRequest(job.target.path);
     for (let i = 0; i < job.connections; i++) {
@@ -36,20 +48,24 @@ class ConstantRate implements ConnectionEvents {
       this.#connections.push(connection);
       connection.send();
     }
-    this.#timer = setInterval(() => this.#sendDue(), 1);
+    this.#timer = setInterval(() => this.#tick(performance.now()), 1);
   }
 
   response(connection: Connection, status: number): void {
     const now = performance.now();
-    if (this.#opened < this.#connections.length) {
-      // The first answer on each connection ends its handshake; the clock starts with the last one.
-      if (++this.#opened === this.#connections.length) this.#startMs = now;
-    } else {
-      if (status !== 200) this.#refused++;
-      this.#latencies.addMs(now - connection.sentMs);
-    }
     this.#idle.push(connection);
-    if (this.#startMs > 0) this.#sendDue();
+    const window = this.#window;
+    if (window === null) {
+      // The first answer on each connection ends its handshake; the clock starts with the last one.
+      if (++this.#opened === this.#connections.length)
+        this.#window = new Window(now, this.#job.pids, this.#connections);
+      return;
+    }
+    if (status !== 200) window.refused++;
+    window.latencies.addMs(now - connection.sentMs);
+    if (window.latencies.count === this.#total)
+      this.#done(window.close(now, { lateUsP99: this.#lateness.us(99) }));
+    else this.#send();
   }
 
   fault(error: Error): void {
@@ -61,29 +77,28 @@ class ConstantRate implements ConnectionEvents {
     for (const connection of this.#connections) connection.close();
   }
 
-  #sendDue(): void {
-    if (this.#startMs === 0) return;
-    const elapsedMs = performance.now() - this.#startMs;
-    const total = (this.#job.ms / 1_000) * this.#job.perSecond;
-    const dueByNow = Math.min(total, (elapsedMs / 1_000) * this.#job.perSecond);
-    while (this.#due < dueByNow) {
-      const connection = this.#idle.pop();
-      if (connection === undefined) break;
-      connection.sentMs = this.#startMs + (this.#due / this.#job.perSecond) * 1_000;
-      this.#due++;
-      connection.send();
+  #tick(now: number): void {
+    const window = this.#window;
+    if (window === null) return;
+    const elapsedMs = now - window.startMs;
+    if (elapsedMs > this.#job.ms + ANSWERS_MS_MAX) {
+      const missing = this.#total - window.latencies.count;
+      return this.#done(new Error(`${missing} of ${this.#total} requests had no answer`));
     }
-    if (this.#latencies.count >= total) this.#finish(elapsedMs);
+    const everyMs = 1_000 / this.#job.perSecond;
+    for (; this.#due < this.#total && this.#due * everyMs <= elapsedMs; this.#due++) {
+      this.#seenMs[this.#due] = now;
+      this.#lateness.addMs(elapsedMs - this.#due * everyMs);
+    }
+    this.#send();
   }
 
-  #finish(elapsedMs: number): void {
-    this.#done({
-      requests: this.#latencies.count,
-      refused: this.#refused,
-      elapsedMs,
-      cpuUs: 0,
-      ...this.#latencies.summary(),
-      rssKib: [],
-    });
+  #send(): void {
+    while (this.#sent < this.#due) {
+      const connection = this.#idle.pop();
+      if (connection === undefined) return;
+      connection.sentMs = this.#seenMs[this.#sent++] ?? Number.NaN;
+      connection.send();
+    }
   }
 }

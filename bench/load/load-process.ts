@@ -1,25 +1,14 @@
 // The load process: takes one job at a time over IPC and answers with its result.
 import { runClosedLoop } from './closed-loop.ts';
-import type { Connection } from './connection.ts';
 import { runConstantRate } from './constant-rate.ts';
 import { runHandshakes } from './handshakes.ts';
-import { openConnections } from './open.ts';
+import { type Held, openConnections } from './open.ts';
 import type { Answer, Job, LoadResult } from './protocol.ts';
-
-const NOTHING: LoadResult = {
-  requests: 0,
-  refused: 0,
-  elapsedMs: 0,
-  cpuUs: 0,
-  latencyUsP50: 0,
-  latencyUsP99: 0,
-  latencyUsMax: 0,
-  rssKib: [],
-};
+import { Window } from './window.ts';
 
 function serve(): void {
-  let held: Connection[] = [];
-  let lost = 0;
+  let held: Held | null = null;
+  const shown = new Map<number, number>();
 
   const run = async (job: Job): Promise<LoadResult> => {
     switch (job.kind) {
@@ -28,16 +17,15 @@ function serve(): void {
       case 'constant-rate':
         return runConstantRate(job);
       case 'handshakes':
-        return runHandshakes(job);
+        return runHandshakes(job, shown);
       case 'open':
-        lost = 0;
-        held = await openConnections(job, () => lost++);
-        return { ...NOTHING, requests: held.length };
+        held = await openConnections(job);
+        return counted(held.count, 0);
       case 'release': {
-        const kept = held.length - lost;
-        for (const connection of held) connection.close();
-        held = [];
-        return { ...NOTHING, requests: kept, refused: lost };
+        const released = counted((held?.count ?? 0) - (held?.lost() ?? 0), held?.lost() ?? 0);
+        held?.release();
+        held = null;
+        return released;
       }
     }
   };
@@ -50,6 +38,12 @@ function serve(): void {
       .then((answer) => process.send?.(answer));
   });
   process.on('disconnect', () => process.exit(0));
+}
+
+/** A result that counts connections and times nothing. */
+function counted(requests: number, refused: number): LoadResult {
+  const now = performance.now();
+  return { ...new Window(now, [], []).close(now), requests, refused };
 }
 
 serve();

@@ -1,15 +1,12 @@
-// The application behind the proxies: a raw socket server with one fixed response. Its own process, so that
-// its CPU time is nobody else's. Prints its port.
+// The application behind the proxies: a raw socket server with fixed responses. Its own process, so that its
+// CPU time is nobody else's. `/…/size-65536` is answered with a body of so many bytes, every other path with
+// the size on the command line. Prints its port.
 import { createServer } from 'node:net';
 
 const HEAD_END = '\r\n\r\n';
+const SIZE = '/size-';
 const bodyBytes = Number(process.argv[2] ?? 1_024);
-const response = Buffer.concat([
-  Buffer.from(
-    `HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: ${bodyBytes}${HEAD_END}`,
-  ),
-  Buffer.alloc(bodyBytes, 'x'),
-]);
+const responses = new Map<number, Buffer>();
 
 const server = createServer({ noDelay: true }, (socket) => {
   let carry = '';
@@ -17,8 +14,8 @@ const server = createServer({ noDelay: true }, (socket) => {
     // Requests have no body, so each empty line ends one.
     let text = carry + chunk.toString('latin1');
     for (let end = text.indexOf(HEAD_END); end >= 0; end = text.indexOf(HEAD_END)) {
+      socket.write(responseOf(text.slice(0, text.indexOf('\r\n'))));
       text = text.slice(end + HEAD_END.length);
-      socket.write(response);
     }
     carry = text;
   });
@@ -29,3 +26,16 @@ server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }, () => {
   process.send?.(typeof address === 'object' && address !== null ? address.port : 0);
 });
 process.on('disconnect', () => process.exit(0));
+
+function responseOf(requestLine: string): Buffer {
+  const at = requestLine.indexOf(SIZE);
+  const size = at < 0 ? bodyBytes : Number.parseInt(requestLine.slice(at + SIZE.length), 10);
+  let response = responses.get(size);
+  if (response === undefined) {
+    const type = 'content-type: application/octet-stream';
+    const head = `HTTP/1.1 200 OK\r\n${type}\r\ncontent-length: ${size}${HEAD_END}`;
+    response = Buffer.concat([Buffer.from(head), Buffer.alloc(size, 'x')]);
+    responses.set(size, response);
+  }
+  return response;
+}

@@ -23,5 +23,10 @@ export const PROXIES: readonly Peer[] = [
   direct,
 ];
 
+/** Those that a quick run has time for. */
+export const QUICK_PROXIES: readonly Peer[] = [ours, haproxy, nginx, envoy1, envoy1000, rawRelay];
+
 /** What `--peers` may name. */
-export const PEER_NAMES: readonly string[] = [...PROXIES, bareTls].map(({ name }) => name);
+export const PEER_NAMES: readonly string[] = [
+  ...new Set([...PROXIES, bareTls].flatMap(({ name, family = name }) => [name, family])),
+];

@@ -6,6 +6,7 @@ export const direct: Peer = {
   tls: false,
   policies: 0,
   justInTime: false,
+  version: () => '-',
   missing: () => null,
   start: async ({ upstreamPort }) => ({ port: upstreamPort, child: null }),
 };

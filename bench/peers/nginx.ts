@@ -1,14 +1,15 @@
-// nginx, one worker. No policy.
+// nginx, one worker. Its one rule names method and path; its caller is any certificate of the authority.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCommand } from '../session.ts';
-import { type Peer, type PeerSetup, waitForPort } from './peer.ts';
+import { type Peer, type PeerSetup, versionOf, waitForPort } from './peer.ts';
 
 export const nginx: Peer = {
   name: 'nginx',
   tls: true,
-  policies: 0,
+  policies: 1,
   justInTime: false,
+  version: () => versionOf('nginx', ['-v']),
   missing: () => (hasCommand('nginx', ['-v']) ? null : 'apt-get install -y nginx-light'),
   async start(setup) {
     const { session } = setup;
@@ -62,7 +63,9 @@ http {
     keepalive_requests 1000000000;
     keepalive_time 24h;
     keepalive_timeout 300s;
-    location / {
+    location / { return 403; }
+    location /items/ {
+      limit_except GET { deny all; }
       proxy_pass http://application;
       proxy_http_version 1.1;
       proxy_set_header Connection "";

@@ -4,16 +4,21 @@ import { type Peer, waitForPort } from './peer.ts';
 
 type Name<P = Program> = P extends `peers/processes/${infer N}` ? N : never;
 
-/**
- * A peer that is one file of `processes/`, called with its ports and PEM files. `needs` is the package that it
- * is made of, when that is none of ours: a checkout has it, the npm tarball does not.
- */
-export function nodeProcess(name: Name, needs?: string): Peer {
+interface NodePeer {
+  /** The package that it is made of, when that is none of ours: the npm tarball does not have it. */
+  readonly needs?: string;
+  readonly policies: number;
+  readonly bodyBytes?: number;
+}
+
+/** A peer that is one file of `processes/`, called with its ports and PEM files. */
+export function nodeProcess(name: Name, { needs, ...rest }: NodePeer): Peer {
   return {
     name,
     tls: true,
-    policies: 0,
     justInTime: true,
+    ...rest,
+    version: () => `Node ${process.version}${needs === undefined ? '' : `, ${needs}`}`,
     missing: () => (needs === undefined || isInstalled(needs) ? null : `npm install ${needs}`),
     async start({ session, pki, upstreamPort }) {
       const port = await session.freePort();

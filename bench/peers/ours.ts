@@ -8,26 +8,34 @@ import { plainGet } from '../plain-http.ts';
 import { processTree } from '../proc.ts';
 import { authorizationPolicies, type BenchRule, benchRules } from '../rules.ts';
 import type { Session } from '../session.ts';
-import { type Peer, type PeerSetup, type RunningPeer, waitUntil } from './peer.ts';
+import { type Peer, type PeerSetup, type RunningPeer, versionOf, waitUntil } from './peer.ts';
 
 const RULES = 1_000;
+const FAMILY = 'sallyport';
 
-export const ours: Peer = build('sallyport', ENTRY.emitted);
+export const ours: Peer = build(FAMILY, ENTRY.emitted, RULES);
+
+/** With so many rules. */
+export function oursWith(rules: number): Peer {
+  return build(`sallyport-${rules}`, ENTRY.emitted, rules);
+}
 
 /** Another build of sallyport, to compare with. */
 export function baseline(entry: string): Peer {
-  return build('baseline', entry);
+  return build('baseline', entry, RULES);
 }
 
-function build(name: string, entry: string): Peer {
+function build(name: string, entry: string, rules: number): Peer {
   return {
     name,
+    family: FAMILY,
     tls: true,
-    policies: RULES,
+    policies: rules,
     justInTime: true,
+    version: () => `${versionOf(process.execPath, [entry, '--version'])} on Node ${process.version}`,
     missing: missingOurs,
     async start(setup) {
-      const prepared = await prepareOurs(setup, RULES);
+      const prepared = await prepareOurs(setup, rules);
       const { profileDirectory } = setup;
       const nodeArgs =
         profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];

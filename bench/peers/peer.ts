@@ -1,6 +1,7 @@
 // What every peer of the benchmark offers: is it installed, how is it started with the equivalent
 // configuration.
 
+import { spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child } from '../child.ts';
@@ -29,25 +30,41 @@ export interface RunningPeer {
 
 export interface Peer {
   readonly name: string;
+  /** One name for the same proxy with different numbers of rules; `--peers` takes it too. */
+  readonly family?: string;
   /** False = plaintext straight to the application. */
   readonly tls: boolean;
   /** Number of policies; 0 = the peer decides nothing. */
   readonly policies: number;
   /** True for a peer that compiles its hot code while it runs, and so needs a longer warm-up. */
   readonly justInTime: boolean;
+  /** Size of its answers when it does not forward to the application. */
+  readonly bodyBytes?: number;
+  /** What is measured: the first line that it prints about itself. */
+  version(): string;
   /** The exact command that installs it, when it is missing. */
   missing(): string | null;
   start(setup: PeerSetup): Promise<RunningPeer>;
 }
 
-const START_MS_MAX = 15_000;
+/** A hundred thousand rules take their time. */
+const START_MS_MAX = 60_000;
 
-/** Waits until `port` accepts. @throws with the child's last output when it ends, or after 15 s */
+/** The version in what `command` prints about itself, `3.2.1-x`; `unknown` when it says none. */
+export function versionOf(command: string, args: readonly string[]): string {
+  const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  const text = `${stdout ?? ''}${stderr ?? ''}`;
+  // A path before the word may hold a version of something else.
+  const after = text.slice(Math.max(0, text.indexOf('version')));
+  return /\d+\.\d+\.\d+[-.+\w]*/.exec(after)?.[0] ?? 'unknown';
+}
+
+/** Waits until `port` accepts. @throws with the child's last output when it ends, or after a minute */
 export async function waitForPort(child: Child, port: number): Promise<void> {
   await waitUntil(child, () => accepts(port), 'did not open its port');
 }
 
-/** Polls `ready` every 20 ms while `child` runs. @throws when it ends, or after 15 s */
+/** Polls `ready` every 20 ms while `child` runs. @throws when it ends, or after a minute */
 export async function waitUntil(
   child: Child,
   ready: () => Promise<boolean>,

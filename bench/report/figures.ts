@@ -1,6 +1,6 @@
 // The figures behind every plot and table of the report: medians over rounds with their spread, as cells.
 import { round } from '../claim.ts';
-import { type Pick, seriesOf } from '../points.ts';
+import { differences, type Pick, seriesOf } from '../points.ts';
 import type { Point, RunResult } from '../result.ts';
 import { isTooWide, ratios, type Summary, summarize } from '../statistics.ts';
 
@@ -36,12 +36,7 @@ export function ratioOf(ours: Point | undefined, theirs: Point | undefined, pick
 
 /** Ours minus theirs, taken inside each round. */
 export function differenceOf(ours: Point | undefined, theirs: Point | undefined, pick: Pick): Summary | null {
-  const others = roundsOf(theirs, pick);
-  const differences = roundsOf(ours, pick).map((value, i) => {
-    const other = others[i] ?? null;
-    return value === null || other === null ? null : value - other;
-  });
-  return summaryOfValues(differences);
+  return summaryOfValues(differences(ours, theirs, pick));
 }
 
 /** The median; a range with a question mark when the rounds differ too much; `-` when there is none. */

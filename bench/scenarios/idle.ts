@@ -9,26 +9,28 @@ import { ours } from '../peers/ours.ts';
 import type { Peer, RunningPeer } from '../peers/peer.ts';
 import { memoryOf } from '../proc.ts';
 import { ratios, summarize } from '../statistics.ts';
-import { installedOf, treeOf } from './line-up.ts';
-import { type Bench, type Report, type Scenario, targetOf } from './scenario.ts';
+import { treeOf } from './line-up.ts';
+import { type Bench, type Found, type Scenario, targetOf } from './scenario.ts';
 
 const CONNECTIONS = 2_000;
 /** Opened and closed before the first reading, so that code and arenas are not counted as connections. */
 const WARM_CONNECTIONS = 100;
 const CONCURRENCY = 16;
 const RATIO_MAX = 1.2;
-const ROUNDS = 3;
 
 export const idle: Scenario = {
   name: 'idle',
   summary: `memory of each of ${CONNECTIONS} open connections, against a bare node:tls server`,
+  full: { rounds: 3, seconds: 1 },
+  quick: null,
   run,
 };
 
-async function run(bench: Bench): Promise<Report> {
-  const { installed: peers, notes } = installedOf(bench, [ours, bareTls, haproxy, envoy1]);
+async function run(bench: Bench): Promise<Found> {
+  const { installed: peers, notes } = bench.lineUp.installed([ours, bareTls, haproxy, envoy1]);
+  const { rounds } = bench.effort;
   const kibPerConnection = new Map<string, (number | null)[]>(peers.map(({ name }) => [name, []]));
-  for (let i = 1; i <= ROUNDS; i++) {
+  for (let i = 1; i <= rounds; i++) {
     for (const peer of peers) {
       // A fresh process each time: freed memory does not go back to the system.
       const kib = await measure(bench, peer).catch((error: unknown) => {
@@ -36,7 +38,7 @@ async function run(bench: Bench): Promise<Report> {
         return null;
       });
       kibPerConnection.get(peer.name)?.push(kib);
-      bench.progress(`round ${i}/${ROUNDS}: ${peer.name} ${round(kib ?? Number.NaN)} KiB per connection`);
+      bench.progress(`round ${i}/${rounds}: ${peer.name} ${round(kib ?? Number.NaN)} KiB per connection`);
     }
   }
   const of = (peer: Peer): (number | null)[] => kibPerConnection.get(peer.name) ?? [];
@@ -71,6 +73,7 @@ async function measure(bench: Bench, peer: Peer): Promise<number> {
       kind: 'open',
       target: targetOf(bench, { port: running.port, tls: peer.tls }),
       concurrency: CONCURRENCY,
+      dripMs: null,
     } as const;
     await bench.load.run({ ...open, count: WARM_CONNECTIONS });
     await bench.load.run({ kind: 'release' });

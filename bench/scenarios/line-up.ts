@@ -1,10 +1,11 @@
-// Starts the peers of a scenario and proves each of them; what is missing or fails its proof is noted, not
-// measured.
+// The peers of a run: each is started once, proved once, and stays for all scenarios that want it. What is
+// missing or fails its proof is noted, not measured.
 import { check } from '../check.ts';
 import type { Target } from '../load/protocol.ts';
-import type { Peer, RunningPeer } from '../peers/peer.ts';
+import type { Peer, PeerSetup, RunningPeer } from '../peers/peer.ts';
 import { processTree } from '../proc.ts';
-import { ALLOWED_PATH, type Bench, targetOf } from './scenario.ts';
+import type { MeasuredPeer } from '../result.ts';
+import { ALLOWED_PATH, targetOf } from './scenario.ts';
 
 /** A peer that runs and passed its check. */
 export interface Contestant {
@@ -16,49 +17,91 @@ export interface Contestant {
   readonly tls: string;
 }
 
-export interface LineUp {
+interface Wanted {
   readonly contestants: readonly Contestant[];
   readonly notes: readonly string[];
 }
 
-/** Starts every wanted peer of `peers`. `bodyBytes` is what an allowed answer must have. */
-export async function lineUp(
-  bench: Bench,
-  peers: readonly Peer[],
-  bodyBytes = bench.options.bodyBytes,
-): Promise<LineUp> {
-  const contestants: Contestant[] = [];
-  const { installed, notes } = installedOf(bench, peers);
-  for (const peer of installed) {
-    bench.progress(`starting ${peer.name}`);
+export class LineUp {
+  /** Names of peers that had their first warm-up. */
+  readonly warm = new Set<string>();
+  readonly #setup: PeerSetup;
+  /** Names to measure, null = all. */
+  readonly #names: readonly string[] | null;
+  readonly #bodyBytes: number;
+  readonly #progress: (text: string) => void;
+  readonly #known = new Map<string, Contestant | string>();
+
+  constructor(
+    setup: PeerSetup,
+    options: { readonly peers: readonly string[] | null; readonly bodyBytes: number },
+    progress: (text: string) => void,
+  ) {
+    this.#setup = setup;
+    this.#names = options.peers;
+    this.#bodyBytes = options.bodyBytes;
+    this.#progress = progress;
+  }
+
+  /** Starts those of `peers` that are wanted, installed and not running yet. */
+  async of(peers: readonly Peer[]): Promise<Wanted> {
+    const contestants: Contestant[] = [];
+    const { installed, notes } = this.installed(peers);
+    for (const peer of installed) {
+      const known = this.#known.get(peer.name) ?? (await this.#start(peer));
+      this.#known.set(peer.name, known);
+      if (typeof known === 'string') notes.push(known);
+      else contestants.push(known);
+    }
+    return { contestants, notes };
+  }
+
+  /** The wanted ones of `peers` that are installed, and a note with the install command for each other. */
+  installed(peers: readonly Peer[]): { installed: Peer[]; notes: string[] } {
+    const notes: string[] = [];
+    const installed = peers.filter((peer) => {
+      if (!this.#isWanted(peer)) return false;
+      const missing = peer.missing();
+      if (missing !== null) notes.push(`${peer.name}: skipped, not installed; to install it: ${missing}`);
+      return missing === null;
+    });
+    return { installed, notes };
+  }
+
+  /** Ends a peer that no other scenario will want. */
+  async stop({ peer, running }: Contestant): Promise<void> {
+    this.#known.delete(peer.name);
+    this.warm.delete(peer.name);
+    await running.child?.stop();
+  }
+
+  /** Everyone who was measured so far, as the checks saw them. */
+  measured(): MeasuredPeer[] {
+    return [...this.#known.values()]
+      .filter((known) => typeof known !== 'string')
+      .map(({ peer, tls }) => ({ name: peer.name, version: peer.version(), policies: peer.policies, tls }));
+  }
+
+  #isWanted({ name, family = name }: Peer): boolean {
+    return this.#names === null || this.#names.includes(name) || this.#names.includes(family);
+  }
+
+  async #start(peer: Peer): Promise<Contestant | string> {
+    this.#progress(`starting ${peer.name}`);
     try {
-      const running = await peer.start(bench.setup);
-      const report = await check(peer, running, { pki: bench.setup.pki, path: ALLOWED_PATH, bodyBytes });
+      const running = await peer.start(this.#setup);
+      const bodyBytes = peer.bodyBytes ?? this.#bodyBytes;
+      const report = await check(peer, running, { pki: this.#setup.pki, path: ALLOWED_PATH, bodyBytes });
       if (report.fault === null) {
-        const target = targetOf(bench, { port: running.port, tls: peer.tls });
-        contestants.push({ peer, running, target, pids: () => treeOf(running), tls: report.tls });
-      } else {
-        notes.push(`${peer.name}: not measured, it failed its check: ${report.fault}`);
-        await running.child?.stop();
+        const target = targetOf({ setup: this.#setup }, { port: running.port, tls: peer.tls });
+        return { peer, running, target, pids: () => treeOf(running), tls: report.tls };
       }
+      await running.child?.stop();
+      return `${peer.name}: not measured, it failed its check: ${report.fault}`;
     } catch (error) {
-      notes.push(`${peer.name}: not measured: ${error instanceof Error ? error.message : String(error)}`);
+      return `${peer.name}: not measured: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
-  return { contestants, notes };
-}
-
-/** The wanted peers of `peers` that are installed, and a note with the install command for each other one. */
-export function installedOf(bench: Bench, peers: readonly Peer[]): { installed: Peer[]; notes: string[] } {
-  const notes: string[] = [];
-  const wanted = bench.options.peers;
-  const installed = peers.filter((peer) => {
-    if (wanted !== null && !wanted.includes(peer.name) && peer.name !== 'baseline') return false;
-    const missing = peer.missing();
-    if (missing !== null) notes.push(`${peer.name}: skipped, not installed; to install it: ${missing}`);
-    return missing === null;
-  });
-  return { installed, notes };
 }
 
 /** The processes of a started peer; none for a peer that is no process of its own. */

@@ -4,8 +4,7 @@ import { upperBound } from '../claim.ts';
 import { ours } from '../peers/ours.ts';
 import { memoryOf } from '../proc.ts';
 import { quantile } from '../statistics.ts';
-import { lineUp } from './line-up.ts';
-import type { Bench, Report, Scenario } from './scenario.ts';
+import type { Bench, Found, Scenario } from './scenario.ts';
 
 const REQUESTS = 200_000;
 const SAMPLES = 200;
@@ -18,11 +17,13 @@ const GROWTH_MB_MAX = 2;
 export const memory: Scenario = {
   name: 'memory',
   summary: `RSS of sallyport after ${REQUESTS} requests with 1,000 rules, and its growth over the last half`,
+  full: { rounds: 1, seconds: 1 },
+  quick: null,
   run,
 };
 
-async function run(bench: Bench): Promise<Report> {
-  const { contestants, notes } = await lineUp(bench, [ours]);
+async function run(bench: Bench): Promise<Found> {
+  const { contestants, notes } = await bench.lineUp.of([ours]);
   const [contestant] = contestants;
   const curveMb: number[] = [];
   const endMb: number[] = [];
@@ -34,6 +35,7 @@ async function run(bench: Bench): Promise<Report> {
       kind: 'closed-loop',
       target,
       connections: bench.options.connections,
+      status: 200,
       warmup: { requests: 1, msMax: 5_000 },
       window: { requests: REQUESTS },
       pids,

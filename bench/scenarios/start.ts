@@ -7,10 +7,9 @@ import type { Child } from '../child.ts';
 import { round, upperBound } from '../claim.ts';
 import { isReady, launchOurs, missingOurs, type PreparedOurs, prepareOurs } from '../peers/ours.ts';
 import { summarize } from '../statistics.ts';
-import type { Bench, Report, Scenario } from './scenario.ts';
+import type { Bench, Found, Scenario } from './scenario.ts';
 
 const RULES = 100;
-const STARTS = 10;
 const START_MS_MAX = 15_000;
 /** An idle machine of this century starts an empty Node in less. */
 const EMPTY_MS_MAX = 80;
@@ -21,22 +20,25 @@ const FORMS = [
 
 export const start: Scenario = {
   name: 'start',
-  summary: `process start to ready with ${RULES} rules, ${STARTS} starts each`,
+  summary: `process start to ready with ${RULES} rules`,
+  full: { rounds: 10, seconds: 1 },
+  quick: null,
   run,
 };
 
-async function run(bench: Bench): Promise<Report> {
+async function run(bench: Bench): Promise<Found> {
   const missing = missingOurs();
   const series = FORMS.map((form) => ({ ...form, startsMs: [] as number[] }));
   const emptyMs: number[] = [];
+  const { rounds } = bench.effort;
   if (missing === null) {
     const prepared = await prepareOurs(bench.setup, RULES);
     for (const { entry } of series) await startOnce(bench, prepared, entry); // files are in the page cache
-    for (let i = 1; i <= STARTS; i++) {
+    for (let i = 1; i <= rounds; i++) {
       for (const { entry, startsMs } of series) startsMs.push(await startOnce(bench, prepared, entry));
       emptyMs.push(await startEmpty(bench));
       const said = series.map(({ name, startsMs }) => `${name} ${round(startsMs.at(-1) ?? 0)} ms`);
-      bench.progress(`start ${i}/${STARTS}: ${said.join(', ')}`);
+      bench.progress(`start ${i}/${rounds}: ${said.join(', ')}`);
     }
   }
   return {

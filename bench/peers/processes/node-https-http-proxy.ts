@@ -1,8 +1,8 @@
-// Baseline: node:https in front, http-proxy 1.18 with a keep-alive agent behind. No policy, no metrics.
+// Baseline: node:https in front, http-proxy 1.18 with a keep-alive agent behind. One rule, no metrics.
 import { Agent } from 'node:http';
 import { createServer } from 'node:https';
 import httpProxy from 'http-proxy';
-import { settingsFrom } from './settings.ts';
+import { isAllowed, settingsFrom } from './settings.ts';
 
 const settings = settingsFrom(process.argv.slice(2));
 const proxy = httpProxy.createProxyServer({
@@ -11,8 +11,7 @@ const proxy = httpProxy.createProxyServer({
 });
 proxy.on('error', (_error, _request, response) => response.destroy());
 
-createServer(settings.server, (request, response) => proxy.web(request, response)).listen({
-  port: settings.port,
-  host: '127.0.0.1',
-  backlog: 4_096,
-});
+createServer(settings.server, (request, response) => {
+  if (isAllowed(request)) proxy.web(request, response);
+  else response.writeHead(403).end();
+}).listen({ port: settings.port, host: '127.0.0.1', backlog: 4_096 });

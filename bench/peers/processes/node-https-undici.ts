@@ -1,13 +1,17 @@
-// Baseline: node:https in front, undici's dispatch behind. No policy, no metrics.
+// Baseline: node:https in front, undici's dispatch behind. One rule, no metrics.
 import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { type Dispatcher, Pool } from 'undici';
-import { settingsFrom } from './settings.ts';
+import { isAllowed, settingsFrom } from './settings.ts';
 
 const settings = settingsFrom(process.argv.slice(2));
 const pool = new Pool(`http://127.0.0.1:${settings.upstreamPort}`, { connections: 64, pipelining: 1 });
 
 createServer(settings.server, (request, response) => {
+  if (!isAllowed(request)) {
+    response.writeHead(403).end();
+    return;
+  }
   const { connection: _connection, ...headers } = request.headers;
   pool.dispatch(
     {

@@ -1,11 +1,17 @@
 // What the Node baselines get on their command line: ports, and PEM files for strict mutual TLS 1.3.
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import type { ServerOptions } from 'node:https';
 
 export interface ProcessSettings {
   readonly port: number;
   readonly upstreamPort: number;
   readonly server: ServerOptions;
+}
+
+/** The one rule of the baselines: any caller of the authority may read items. */
+export function isAllowed({ method, url = '' }: IncomingMessage): boolean {
+  return method === 'GET' && url.startsWith('/items/');
 }
 
 /** Reads `PORT UPSTREAM_PORT CERTIFICATE KEY AUTHORITY`. */

@@ -49,6 +49,7 @@ const peer = (policies: number): Peer => ({
   tls: true,
   policies,
   justInTime: false,
+  version: () => '-',
   missing: () => null,
   start: () => Promise.reject(new Error('not started here')),
 });

@@ -9,7 +9,7 @@ const stat = (name: string): string =>
 describe('parseStat', () => {
   it.each([{ name: 'node' }, { name: 'a b' }, { name: 'x) S 1 (y' }])(
     'reads a process named $name',
-    ({ name }) => expect(parseStat(stat(name))).toEqual({ parentPid: 7, ticks: 350 }),
+    ({ name }) => expect(parseStat(stat(name))).toEqual({ parentPid: 7, ownTicks: 300, childTicks: 50 }),
   );
 });
 

@@ -1,0 +1,57 @@
+// One measured window: what is read at both ends of it, in the same tick as the request counter.
+import { cpuTimeUs } from '../proc.ts';
+import type { Connection } from './connection.ts';
+import { Latencies } from './latencies.ts';
+import type { LoadResult } from './protocol.ts';
+
+export class Window {
+  readonly latencies = new Latencies();
+  /** Answers with another status than the expected one. */
+  refused = 0;
+  readonly startMs: number;
+  readonly #pids: readonly number[];
+  readonly #connections: Iterable<Connection>;
+  readonly #cpuUs: number;
+  readonly #ownCpuUs: number;
+  #bytes: number;
+
+  /** Opens at `startMs`, now. `connections` are those whose answers count. */
+  constructor(startMs: number, pids: readonly number[], connections: Iterable<Connection>) {
+    this.startMs = startMs;
+    this.#pids = pids;
+    this.#connections = connections;
+    this.#cpuUs = cpuTimeUs(pids);
+    this.#ownCpuUs = ownCpuUs();
+    this.#bytes = -bytesOf(connections);
+  }
+
+  /** A connection that was counted goes away. */
+  forget(connection: Connection): void {
+    this.#bytes += connection.bytesRead;
+  }
+
+  close(nowMs: number, rest: { rssKib?: readonly number[]; lateUsP99?: number } = {}): LoadResult {
+    return {
+      requests: this.latencies.count,
+      refused: this.refused,
+      elapsedMs: nowMs - this.startMs,
+      cpuUs: cpuTimeUs(this.#pids) - this.#cpuUs,
+      bytes: this.#bytes + bytesOf(this.#connections),
+      latencyUs: this.latencies.summary(),
+      curve: this.latencies.curve(),
+      rssKib: rest.rssKib ?? [],
+      generator: { cpuUs: ownCpuUs() - this.#ownCpuUs, lateUsP99: rest.lateUsP99 ?? null },
+    };
+  }
+}
+
+function bytesOf(connections: Iterable<Connection>): number {
+  let bytes = 0;
+  for (const connection of connections) bytes += connection.bytesRead;
+  return bytes;
+}
+
+function ownCpuUs(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}

@@ -1,0 +1,95 @@
+// Reads points: series and ratios for claims, columns for tables.
+import { round } from './claim.ts';
+import type { Point, Sample } from './result.ts';
+import { isTooWide, ratios, summarize } from './statistics.ts';
+import type { Table } from './table.ts';
+
+/** One figure of a sample; null when the peer has none. */
+export type Pick = (sample: Sample) => number | null;
+
+export const cpuOf: Pick = (sample) => sample.cpuUsPerRequest;
+
+/** The rounds of one point; empty when it was not measured. */
+export function seriesOf(
+  points: readonly Point[],
+  peer: string,
+  pick: Pick,
+  variant?: string,
+): (number | null)[] {
+  const point = points.find((one) => one.peer === peer && (variant === undefined || one.variant === variant));
+  return point?.rounds.map((sample) => (sample === null ? null : pick(sample))) ?? [];
+}
+
+/** A figure of one point less the same one of another, in the rounds that have both. */
+export function differences(of: Point | undefined, less: Point | undefined, pick: Pick): number[] {
+  return (of?.rounds ?? []).flatMap((sample, i) => {
+    const other = less?.rounds[i] ?? null;
+    const [a, b] = [sample === null ? null : pick(sample), other === null ? null : pick(other)];
+    return a === null || b === null ? [] : [a - b];
+  });
+}
+
+/** A column of a table over points. */
+export interface Column {
+  readonly name: string;
+  cell(point: Point, points: readonly Point[]): string;
+}
+
+/** The median of a figure, or why there is none. */
+export function median(name: string, pick: Pick, format: (value: number) => string = round): Column {
+  return { name, cell: (point) => cellOf(valuesOf(point, pick), format) };
+}
+
+/** Minimum and maximum of a figure. */
+export function range(pick: Pick): Column {
+  return {
+    name: '[min-max]',
+    cell(point) {
+      const values = valuesOf(point, pick);
+      if (values.length === 0) return '-';
+      const { min, max } = summarize(values);
+      return `[${round(min)}-${round(max)}]`;
+    },
+  };
+}
+
+/** The median of the ratios to another peer under the same variant, round by round. */
+export function ratioTo(peer: string, pick: Pick): Column {
+  return {
+    name: `x ${peer}`,
+    cell(point, points) {
+      const own = point.rounds.map((sample) => (sample === null ? null : pick(sample)));
+      return cellOf(ratios(own, seriesOf(points, peer, pick, point.variant)), round, '?');
+    },
+  };
+}
+
+/** One row a point: peer, variant when there are several, columns. */
+export function pointTable(title: string, points: readonly Point[], columns: readonly Column[]): Table {
+  const varied = points.some(({ variant }) => variant !== '');
+  return {
+    title,
+    columns: ['peer', ...(varied ? ['variant'] : []), ...columns.map(({ name }) => name)],
+    rows: points.map((point) => [
+      point.peer,
+      ...(varied ? [point.variant] : []),
+      ...(point.rounds.every((sample) => sample === null)
+        ? ['failed']
+        : columns.map(({ cell }) => cell(point, points))),
+    ]),
+  };
+}
+
+function valuesOf(point: Point, pick: Pick): number[] {
+  return point.rounds.flatMap((sample) => {
+    const value = sample === null ? null : pick(sample);
+    return value === null ? [] : [value];
+  });
+}
+
+function cellOf(values: readonly number[], format: (value: number) => string, mark = ''): string {
+  if (values.length === 0) return '-';
+  const summary = summarize(values);
+  if (!isTooWide(summary)) return format(summary.median);
+  return mark === '' ? 'noisy' : `${format(summary.min)}-${format(summary.max)}${mark}`;
+}

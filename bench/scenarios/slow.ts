@@ -1,0 +1,75 @@
+// Slow clients: a few hundred connections that send their heads a byte at a time, and what they do to callers
+// who behave, and to the memory of the proxy.
+
+import type { LoadResult } from '../load/protocol.ts';
+import { envoy1 } from '../peers/envoy.ts';
+import { haproxy } from '../peers/haproxy.ts';
+import { nginx } from '../peers/nginx.ts';
+import { ours } from '../peers/ours.ts';
+import { cpuOf, median, pointTable } from '../points.ts';
+import { type Entry, measureInTurn, warmUp } from './rounds.ts';
+import type { Bench, Found, Scenario } from './scenario.ts';
+
+const SLOW = 256;
+/** A head of some seventy bytes takes seven seconds so: below the time that every peer allows. */
+const DRIP_MS = 100;
+const LOAD = { connections: 16, perSecond: 500 } as const;
+
+export const slow: Scenario = {
+  name: 'slow',
+  summary: `latency of ${LOAD.perSecond} requests a second beside ${SLOW} clients that send a byte each ${DRIP_MS} ms`,
+  full: { rounds: 3, seconds: 3 },
+  quick: null,
+  run,
+};
+
+async function run(bench: Bench): Promise<Found> {
+  const { contestants, notes } = await bench.lineUp.of([ours, haproxy, nginx, envoy1]);
+  await warmUp(bench, contestants);
+  const { points, notes: failures } = await measureInTurn(
+    bench,
+    [0, SLOW].flatMap((count) =>
+      contestants.map(
+        (contestant): Entry => ({
+          contestant,
+          variant: count === 0 ? 'alone' : `${count} slow clients`,
+          x: count,
+          async run() {
+            const { target } = contestant;
+            const ms = bench.effort.seconds * 1_000;
+            const measured = (): Promise<LoadResult> =>
+              bench.load.run({ kind: 'constant-rate', target, ...LOAD, ms, pids: contestant.pids() });
+            if (count === 0) return measured();
+            await bench.load.run({ kind: 'open', target, count, concurrency: 16, dripMs: DRIP_MS });
+            const result = await measured().finally(() => bench.load.run({ kind: 'release' }));
+            return result;
+          },
+        }),
+      ),
+    ),
+  );
+  return {
+    points,
+    tables: [
+      pointTable(`${LOAD.perSecond} requests a second, alone and beside slow clients`, points, [
+        median(
+          'p50 us',
+          ({ latencyUs }) => latencyUs.p50,
+          (us) => us.toFixed(0),
+        ),
+        median(
+          'p99 us',
+          ({ latencyUs }) => latencyUs.p99,
+          (us) => us.toFixed(0),
+        ),
+        median('CPU us/req', cpuOf),
+        median(
+          'RSS MB',
+          ({ rssMb }) => rssMb,
+          (mb) => mb.toFixed(0),
+        ),
+      ]),
+    ],
+    notes: [...notes, ...failures],
+  };
+}
