@@ -1,57 +1,61 @@
-// Reads a V8 CPU profile and names the functions where its time went.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+// What `--profile DIR` leaves: the profile that V8 wrote is drawn as a flame graph beside it, and summed up.
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { readProfile } from './profile/cpu-profile.ts';
+import { flameGraph } from './profile/flame-graph.ts';
+import { hottestFunctions, selfTimeByPart } from './profile/self-time.ts';
+import { SourcePlaces } from './profile/source-places.ts';
+import { foldStacks, framesOf, type Stacks } from './profile/stacks.ts';
 import type { Table } from './table.ts';
 
-/** The parts of a .cpuprofile that are read here. */
-export interface CpuProfile {
-  readonly nodes: readonly {
-    readonly id: number;
-    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
-  }[];
-  readonly samples: readonly number[];
-  readonly timeDeltas: readonly number[];
+export interface ProfileSummary {
+  readonly tables: readonly Table[];
+  /** The profile that was read, and the flame graph. */
+  readonly files: readonly string[];
+}
+
+interface Candidate {
+  readonly file: string;
+  readonly stacks: Stacks;
 }
 
 const HOTTEST = 25;
 
 /**
- * The hottest functions of the largest profile in `directory` (the main thread's), or null when there is
- * none.
+ * Writes `flame.svg` into `directory` and sums up the profile in it: of several, that of the proxy that
+ * worked longest. Profiles from before `sinceMs` (Unix) are of other runs. Null when there is none.
  */
-export function hottestOf(directory: string): Table | null {
-  const files = readdirSync(directory)
-    .filter((name) => name.endsWith('.cpuprofile'))
-    .map((name) => join(directory, name))
-    .sort((a, b) => statSync(b).size - statSync(a).size);
-  const [file] = files;
-  if (file === undefined) return null;
-  // SAFETY: written by node --cpu-prof a moment ago.
-  const profile = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile;
-  return { ...hottest(profile, HOTTEST), title: `self time in ${file}` };
+export function summarizeProfile(directory: string, sinceMs = 0): ProfileSummary | null {
+  const places = new SourcePlaces();
+  try {
+    const [longest] = readdirSync(directory)
+      .filter((name) => name.endsWith('.cpuprofile'))
+      .map((name) => join(directory, name))
+      .filter((file) => statSync(file).mtimeMs >= sinceMs)
+      .flatMap((file) => candidateOf(file, places))
+      .sort((a, b) => weightOf(b) - weightOf(a));
+    if (longest === undefined) return null;
+    const { file, stacks } = longest;
+    const graph = join(directory, 'flame.svg');
+    writeFileSync(graph, flameGraph(stacks, 'sallyport: where the time goes', basename(file)));
+    return { tables: [selfTimeByPart(stacks), hottestFunctions(stacks, HOTTEST)], files: [file, graph] };
+  } finally {
+    places.close();
+  }
 }
 
-/** Self time by function, idle time left out. */
-export function hottest(profile: CpuProfile, count: number): Table {
-  const names = new Map(
-    profile.nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => [
-      id,
-      `${functionName || '(anonymous)'} ${url.split('/').slice(-3).join('/')}:${lineNumber + 1}`,
-    ]),
-  );
-  const selfUs = new Map<string, number>();
-  let totalUs = 0;
-  profile.samples.forEach((id, i) => {
-    const name = names.get(id) ?? '';
-    if (name.startsWith('(idle)')) return;
-    const us = profile.timeDeltas[i] ?? 0;
-    totalUs += us;
-    selfUs.set(name, (selfUs.get(name) ?? 0) + us);
-  });
-  const rows = [...selfUs].sort((a, b) => b[1] - a[1]).slice(0, count);
-  return {
-    title: 'self time',
-    columns: ['function', '%', 'ms'],
-    rows: rows.map(([name, us]) => [name, ((us / totalUs) * 100).toFixed(1), (us / 1_000).toFixed(0)]),
-  };
+/** The hottest functions of `directory`, or null when there is no profile. */
+export function hottestOf(directory: string): Table | null {
+  return summarizeProfile(directory)?.tables.at(-1) ?? null;
+}
+
+function candidateOf(file: string, places: SourcePlaces): Candidate[] {
+  const profile = readProfile(file);
+  return profile === null ? [] : [{ file, stacks: foldStacks(profile, places) }];
+}
+
+/** Helper processes, which never load the data path, come last however long they worked. */
+function weightOf({ stacks }: Candidate): number {
+  const serves = [...framesOf(stacks.roots)].some(({ place }) => place.file.startsWith('proxy/'));
+  return stacks.busyUs * (serves ? 1e6 : 1);
 }

@@ -1,6 +1,5 @@
-// What is printed: tables, growth of a memory curve, hot functions of a profile.
+// What is printed: tables, growth of a memory curve.
 import { describe, expect, it } from 'vitest';
-import { hottest } from '../../../bench/profile.ts';
 import { growthOverLastHalf } from '../../../bench/scenarios/memory.ts';
 import { formatTable } from '../../../bench/table.ts';
 
@@ -20,22 +19,4 @@ describe('growthOverLastHalf', () => {
     { name: 'one late spike', curve: [...Array(15).fill(80), 200], expect: 0 },
     { name: 'a leak', curve: [10, 20, 30, 40, 50, 60, 70, 80], expect: 20 },
   ])('$name', ({ curve, expect: want }) => expect(growthOverLastHalf(curve)).toBe(want));
-});
-
-describe('hottest', () => {
-  it('sums self time by function, without idle time', () => {
-    const node = (id: number, functionName: string) => ({
-      id,
-      callFrame: { functionName, url: 'file:///x/proxy/http1/parse.js', lineNumber: 9 },
-    });
-    const profile = {
-      nodes: [node(1, '(idle)'), node(2, 'parse'), node(3, ''), node(4, 'parse')],
-      samples: [1, 2, 4, 3],
-      timeDeltas: [90_000, 2_000, 1_000, 1_000],
-    };
-    expect(hottest(profile, 5).rows).toEqual([
-      ['parse proxy/http1/parse.js:10', '75.0', '3'],
-      ['(anonymous) proxy/http1/parse.js:10', '25.0', '1'],
-    ]);
-  });
 });
