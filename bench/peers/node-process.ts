@@ -1,4 +1,7 @@
 // The two baselines one would otherwise write in Node, each in a process of its own.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { type Program, programFile } from '../program.ts';
 import { type Peer, waitForPort } from './peer.ts';
 
@@ -41,11 +44,8 @@ export function nodeProcess(name: Name, { needs, ...rest }: NodePeer): Peer {
   };
 }
 
+/** Looked for on disk: what `import.meta.resolve` once missed it misses for ever. */
 function isInstalled(name: string): boolean {
-  try {
-    import.meta.resolve(name);
-    return true;
-  } catch {
-    return false; // ERR_MODULE_NOT_FOUND
-  }
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  return folders.some((folder) => existsSync(join(folder, name)));
 }
