@@ -14,7 +14,7 @@ const SHAPES: readonly Shape[] = ['callers', 'paths'];
 // residuals and decisions is larger than a core's second-level cache, so that it shows the memory's latency
 // too.
 const REQUESTS = [256, 2_048];
-const TURNS = 20;
+const TURNS = 12;
 const IN_A_ROW = 6;
 
 interface Asked {

@@ -52,9 +52,10 @@ function linesOf(figures: readonly Figure[]): string[] {
   const names = Math.max(...figures.map(({ name }) => name.length));
   const values = Math.max(...figures.map(({ value }) => textOf(value).length));
   return figures.map(({ name, value, unit, target }) => {
-    const promised =
-      target === undefined ? '' : `  ${value <= target ? 'within' : 'MISSES'} ${target} ${unit}`;
-    return `  ${name.padEnd(names)}  ${textOf(value).padStart(values)} ${unit.padEnd(2)}${promised}`.trimEnd();
+    const met = target !== undefined && value <= target ? 'within' : 'MISSES';
+    const promised = target === undefined ? '' : `  ${met} ${target} ${unit}`;
+    const figure = `${textOf(value).padStart(values)} ${unit.padEnd(2)}`;
+    return `  ${name.padEnd(names)}  ${figure}${promised}`.trimEnd();
   });
 }
 

@@ -28,7 +28,9 @@ export function flameGraph(stacks: Stacks, title: string, subtitle: string): str
   drawAll(drawing, stacks.roots, 0, 0);
   const height = HEADER + drawing.depth * ROW + 2 * ROW;
   const { hidden } = drawing;
-  const note = `${hidden} narrower frames (below ${((NARROWEST / innerWidth()) * 100).toFixed(2)} %) are not drawn.`;
+  const percent = ((NARROWEST / innerWidth()) * 100).toFixed(2);
+  const note = `${hidden} narrower frames (below ${percent} %) are not drawn.`;
+  const what = escapeXml(`${subtitle}; ${summary(stacks)}`);
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img"`,
     ` aria-labelledby="flame-title flame-summary" width="${WIDTH}">`,
@@ -36,7 +38,7 @@ export function flameGraph(stacks: Stacks, title: string, subtitle: string): str
     `<style>${style()}</style>`,
     `<rect class="ground" width="${WIDTH}" height="${height}"/>`,
     `<text class="title" x="${MARGIN}" y="22">${escapeXml(title)}</text>`,
-    `<text class="quiet" id="flame-summary" x="${MARGIN}" y="42">${escapeXml(`${subtitle}; ${summary(stacks)}`)}</text>`,
+    `<text class="quiet" id="flame-summary" x="${MARGIN}" y="42">${what}</text>`,
     legend(),
     ...drawing.parts,
     hidden === 0 ? '' : `<text class="quiet" x="${MARGIN}" y="${height - 10}">${note}</text>`,

@@ -1,4 +1,5 @@
-// The samples of a profile folded into one tree: calls of the same function from the same stack are one frame.
+// The samples of a profile folded into one tree: calls of the same function from the same stack are one
+// frame.
 import { type CpuProfile, IDLE, type ProfileNode, selfTimesUs } from './cpu-profile.ts';
 import type { Place, SourcePlaces } from './source-places.ts';
 

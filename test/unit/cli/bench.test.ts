@@ -1,5 +1,5 @@
-// `sallyport bench` gives the harness its arguments, streams and signals, and takes its exit code. The harness
-// is a stand-in beside a copy of the command line where its own work would be in the way.
+// `sallyport bench` gives the harness its arguments, streams and signals, and takes its exit code. The
+// harness is a stand-in beside a copy of the command line where its own work would be in the way.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
