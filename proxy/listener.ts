@@ -6,6 +6,7 @@ import type { ListenerConfig } from '../core/config.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { Reason } from '../core/reasons.ts';
 import { UpstreamPool } from './forward/pool.ts';
+import { Blocks } from './http1/blocks.ts';
 import { Downstream } from './http1/downstream.ts';
 import { Exchanges } from './http1/exchanges.ts';
 import { HeadWriter } from './http1/head-writer.ts';
@@ -74,6 +75,7 @@ export class HttpListener implements HttpListenerContext, Swept {
     this.exchanges = new Exchanges({
       pool: this.pool,
       writer: new HeadWriter(),
+      blocks: new Blocks(),
       options: deps.options.exchange,
       now: () => this.runtime.clock.monotonicMs(),
     });

@@ -129,9 +129,9 @@ export class Downstream implements ExchangePort {
     return this.context.runtime.clock.monotonicMs();
   }
 
-  write(data: Buffer): boolean {
+  write(data: Buffer, done?: () => void): boolean {
     this.request.bytesOut += data.length;
-    return this.socket.write(data);
+    return this.socket.write(data, done);
   }
 
   resumeReading(): void {

@@ -4,6 +4,7 @@ import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
 import type { UpstreamPool } from '../forward/pool.ts';
+import type { Blocks } from './blocks.ts';
 import type { CallerInput } from './caller-input.ts';
 import type { ChunkedOptions } from './chunked.ts';
 import type { Deadline } from './deadline.ts';
@@ -19,8 +20,8 @@ export interface ExchangePort {
   readonly socket: net.Socket;
   readonly input: CallerInput;
   readonly due: Deadline;
-  /** False when the caller does not read as fast as this. */
-  write(data: Buffer): boolean;
+  /** False when the caller does not read as fast as this. `done`: the memory of `data` is free again. */
+  write(data: Buffer, done?: () => void): boolean;
   /** Hands over what is held back for the exchange, and reads on. */
   resumeReading(): void;
   /** Writes the head for the application, made from `head` as it was decided. */
@@ -43,6 +44,7 @@ export interface ExchangePort {
 export interface ExchangeParts {
   readonly pool: UpstreamPool;
   readonly writer: HeadWriter;
+  readonly blocks: Blocks;
   readonly options: ExchangeOptions;
   /** Monotonic milliseconds, exact. */
   readonly now: () => number;

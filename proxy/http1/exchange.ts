@@ -34,13 +34,14 @@ export class Exchange implements UpstreamOwner {
   private requestPaused = false;
   private responsePaused = false;
 
-  constructor(port: ExchangePort, { pool, writer, options, now }: ExchangeParts) {
+  constructor(port: ExchangePort, parts: ExchangeParts) {
+    const { pool, writer, options, now } = parts;
     this.port = port;
     this.pool = pool;
     this.writer = writer;
     this.options = options;
     this.requestBody = new Body(options.chunked);
-    this.response = new ResponseRelay(port, writer, this.requestBody, options.chunked);
+    this.response = new ResponseRelay(port, parts, this.requestBody);
     this.waiting = new Stopwatch(now);
     this.stalled = new Stopwatch(now);
   }

@@ -18,9 +18,9 @@ export class HeadWriter {
     this.bytes = Buffer.allocUnsafeSlow(bytesAtFirst);
   }
 
-  /** True when the message is not empty. */
-  get holdsBytes(): boolean {
-    return this.length > 0;
+  /** Bytes of the message so far. */
+  get size(): number {
+    return this.length;
   }
 
   /** Begins the next message. */
@@ -52,19 +52,26 @@ export class HeadWriter {
     return this.bytes.subarray(0, this.length);
   }
 
-  /** What was written and then `source[start, end)`, in memory of its own. */
-  takeWith(source: Buffer, start: number, end: number): Buffer {
-    const all = Buffer.allocUnsafe(this.length + end - start);
+  /** How many bytes `parts` would make with what was written. */
+  lengthWith(parts: readonly Buffer[]): number {
+    let { length } = this;
+    for (let i = 0; i < parts.length; i++) length += parts[i]?.length ?? 0;
+    return length;
+  }
+
+  /** What was written and then `source[start, end)`, in `memory` or in memory of its own. */
+  takeWith(source: Buffer, start: number, end: number, memory?: Buffer): Buffer {
+    const length = this.length + end - start;
+    const all = memory?.subarray(0, length) ?? Buffer.allocUnsafe(length);
     this.bytes.copy(all, 0, 0, this.length);
     source.copy(all, this.length, start, end);
     return all;
   }
 
-  /** What was written and then `parts`, in memory of its own. */
-  take(parts: readonly Buffer[]): Buffer {
-    let length = this.length;
-    for (let i = 0; i < parts.length; i++) length += parts[i]?.length ?? 0;
-    const all = Buffer.allocUnsafe(length);
+  /** What was written and then `parts`, in `memory` or in memory of its own. */
+  take(parts: readonly Buffer[], memory?: Buffer): Buffer {
+    const length = this.lengthWith(parts);
+    const all = memory?.subarray(0, length) ?? Buffer.allocUnsafe(length);
     this.bytes.copy(all, 0, 0, this.length);
     let at = this.length;
     for (let i = 0; i < parts.length; i++) at += parts[i]?.copy(all, at) ?? 0;

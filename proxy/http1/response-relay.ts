@@ -2,9 +2,9 @@
 // 101. Synchronous: it tells the exchange what each piece of bytes meant, and touches no connection but the
 // caller's output.
 import type { Reason } from '../../core/reasons.ts';
+import type { Blocks } from './blocks.ts';
 import { Body } from './body.ts';
-import type { ChunkedOptions } from './chunked.ts';
-import type { ExchangePort } from './exchange-port.ts';
+import type { ExchangeParts, ExchangePort } from './exchange-port.ts';
 import { forwardResponseHead, type ResponseForwardOptions } from './forward-response.ts';
 import type { HeadWriter } from './head-writer.ts';
 import { ResponseParser } from './parse-response.ts';
@@ -36,15 +36,17 @@ export class ResponseRelay {
   /** Whom the response is for. */
   port: ExchangePort;
   private readonly writer: HeadWriter;
+  private readonly blocks: Blocks;
   private readonly parser = new ResponseParser();
   private readonly parts: Buffer[] = [];
   private readonly forwarding: { -readonly [K in keyof ResponseForwardOptions]: ResponseForwardOptions[K] };
 
-  constructor(port: ExchangePort, writer: HeadWriter, requestBody: Body, chunked: ChunkedOptions) {
+  constructor(port: ExchangePort, parts: ExchangeParts, requestBody: Body) {
     this.port = port;
-    this.writer = writer;
+    this.writer = parts.writer;
+    this.blocks = parts.blocks;
     this.requestBody = requestBody;
-    this.body = new Body(chunked);
+    this.body = new Body(parts.options.chunked);
     this.forwarding = { minor: 1, persist: true, upgrade: '' };
   }
 
@@ -130,16 +132,22 @@ export class ResponseRelay {
     const { body, parts, writer } = this;
     if (body.framing !== 'chunked') {
       const end = at + body.pass(chunk.length - at);
-      if (end > at || writer.holdsBytes) this.write(writer.takeWith(chunk, at, end));
+      if (end > at || writer.size > 0) {
+        const block = this.blocks.take(writer.size + end - at);
+        this.write(writer.takeWith(chunk, at, end, block?.bytes), block?.release);
+      }
       return this.afterBody(end, chunk.length);
     }
     const next = body.take(chunk, at, parts);
     if (body.fault !== null) {
       parts.length = 0;
-      if (writer.holdsBytes) this.status = 0; // nothing was sent: a clean 502 is still possible
+      if (writer.size > 0) this.status = 0; // nothing was sent: a clean 502 is still possible
       return this.fail('upstream-bad-response');
     }
-    if (parts.length > 0 || writer.holdsBytes) this.write(writer.take(parts));
+    if (parts.length > 0 || writer.size > 0) {
+      const block = this.blocks.take(writer.lengthWith(parts));
+      this.write(writer.take(parts, block?.bytes), block?.release);
+    }
     parts.length = 0;
     return this.afterBody(next, chunk.length);
   }
@@ -159,8 +167,8 @@ export class ResponseRelay {
     forwardResponseHead(this.writer, this.parser, forwarding);
   }
 
-  private write(data: Buffer): void {
-    this.blocked = !this.port.write(data);
+  private write(data: Buffer, done?: () => void): void {
+    this.blocked = !this.port.write(data, done);
   }
 
   private fail(fault: Reason): ResponseStep {
