@@ -53,9 +53,9 @@ const START_MS_MAX = 60_000;
 /** The version in what `command` prints about itself, `3.2.1-x`; `unknown` when it says none. */
 export function versionOf(command: string, args: readonly string[]): string {
   const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  const text = `${stdout ?? ''}${stderr ?? ''}`;
+  const [text = ''] = `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n');
   // A path before the word may hold a version of something else.
-  const after = text.slice(Math.max(0, text.indexOf('version')));
+  const after = text.slice(Math.max(0, text.lastIndexOf('version')));
   return /\d+\.\d+\.\d+[-.+\w]*/.exec(after)?.[0] ?? 'unknown';
 }
 

@@ -3,6 +3,7 @@ import { envoy1 } from '../peers/envoy.ts';
 import { haproxy } from '../peers/haproxy.ts';
 import { nginx } from '../peers/nginx.ts';
 import { ours } from '../peers/ours.ts';
+import { rawRelay } from '../peers/raw-relay.ts';
 import { pointTable } from '../points.ts';
 import { LOAD_COLUMNS } from './requests.ts';
 import { closedLoop, measureInTurn, warmUp } from './rounds.ts';
@@ -24,7 +25,7 @@ export const bodies: Scenario = {
 };
 
 async function run(bench: Bench): Promise<Found> {
-  const { contestants, notes } = await bench.lineUp.of([ours, haproxy, nginx, envoy1]);
+  const { contestants, notes } = await bench.lineUp.of([ours, haproxy, nginx, envoy1, rawRelay]);
   await warmUp(bench, contestants);
   const measured = await measureInTurn(
     bench,
