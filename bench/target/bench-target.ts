@@ -30,6 +30,11 @@ export interface TargetIo {
 const INTERRUPTED = 130;
 const WRONG_USAGE = 2;
 
+/** Whether `bench ARGS` is about a target, and not about a scenario. */
+export function isTargetRun(args: readonly string[]): boolean {
+  return args.some((arg) => arg === '--target' || arg.startsWith('--target='));
+}
+
 /** Runs `bench ARGS`, in which `--target` is, and resolves to the exit code. */
 export async function benchTarget(args: readonly string[], io: TargetIo): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
@@ -58,13 +63,13 @@ async function run(options: TargetOptions, endpoints: Endpoints, io: TargetIo): 
   };
   const probes = await probeAll(options, endpoints, progress);
   if (probes === null) return 1;
-  progress(plannedLoad(options, endpoints));
   const firstFaults: FirstFaults = { target: new Map(), direct: new Map() };
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   let rates: RateRounds[];
   try {
+    progress(plannedLoad(options, endpoints));
     rates = await measure(endpoints, planOf(options), { firstFaults, signal: interrupt.signal, progress });
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);

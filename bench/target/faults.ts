@@ -85,7 +85,9 @@ export function connectionFault(thrown: Error, tls: boolean, established: boolea
   if (error instanceof SallyportError) return fault('tls', error.hint ?? '');
   if (tls && (!established || reason !== null)) return fault('tls', tlsHint(`${code} ${reason ?? ''}`));
   if (code === '') return fault('protocol', 'the answer cannot be read: is this an HTTP/1.1 server?');
-  const cause = tls ? 'a restart, a limit, or an idle timeout' : 'a restart, a limit, or TLS (`https://…`)';
+  const cause = tls
+    ? 'a restart, a limit, an idle timeout, or a client certificate that it does not take'
+    : 'a restart, a limit, an idle timeout, or TLS (`https://…`)';
   return fault('reset', `the server ended a connection under a request: ${cause}?`);
 }
 

@@ -13,8 +13,8 @@ import type { Side } from './endpoint.ts';
 import type { Round } from './round.ts';
 import type { RateRounds } from './rounds.ts';
 
-/** Later than that, arrivals are no longer at the rate that was asked for. Timers alone are 1 ms late. */
-export const LATE_US_MAX = 5_000;
+/** Later than that, arrivals come in bursts instead of at a rate. Timers alone are 1 ms late. */
+const LATE_US_MAX = 10_000;
 /** Above this share of a CPU this process waits for itself. */
 const CPU_SHARE_MAX = 0.9;
 /**
