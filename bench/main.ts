@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { formatClaim } from './claim.ts';
 import { type BenchOptions, parseOptions, USAGE } from './options.ts';
 import { PEER_NAMES } from './peers/all.ts';
-import { hottestOf } from './profile.ts';
+import { summarizeProfile } from './profile.ts';
 import { fleetCost } from './report/fleet-cost.ts';
 import { htmlReport } from './report/html.ts';
 import type { RunResult } from './result.ts';
@@ -12,10 +12,19 @@ import { runScenarios } from './run.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { formatTable } from './table.ts';
+import { benchTarget, isTargetRun } from './target/bench-target.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
+  if (isTargetRun(args)) {
+    return benchTarget(args, {
+      out: (text) => process.stdout.write(text),
+      err: (text) => process.stderr.write(text),
+      color: process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+      cwd: process.cwd(),
+    });
+  }
   let options: BenchOptions;
   try {
     options = parseOptions(args);
@@ -74,15 +83,16 @@ function print(result: RunResult, options: BenchOptions): void {
   const held = claims.filter(({ verdict }) => verdict === 'holds');
   const rest = claims.filter(({ verdict }) => verdict !== 'holds');
   const fleet = fleetCost(result);
-  const profile = options.profile === null ? null : hottestOf(options.profile);
+  const profile = options.profile === null ? null : summarizeProfile(options.profile, Date.parse(result.at));
   const parts = [
     [...rest, ...held].map(formatClaim).join('\n'),
     ...scenarios.flatMap((scenario) => scenario.tables).map(formatTable),
     fleet === null ? '' : formatTable(fleet),
     [...new Set(scenarios.flatMap((scenario) => scenario.notes))].join('\n'),
+    ...(profile?.tables ?? []).map(formatTable),
     profile === null
       ? ''
-      : `${formatTable(profile)}\nsallyport ran under --cpu-prof: its figures are too high`,
+      : `sallyport ran under --cpu-prof: its figures are too high; see ${profile.files.join(', ')}`,
     `${result.mode} run, ${result.tookSeconds.toFixed(0)} s, ${result.machine.cpu}, ${result.machine.cpus} CPUs`,
   ];
   console.log(parts.filter((part) => part !== '').join('\n\n'));

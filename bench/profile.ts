@@ -44,11 +44,6 @@ export function summarizeProfile(directory: string, sinceMs = 0): ProfileSummary
   }
 }
 
-/** The hottest functions of `directory`, or null when there is no profile. */
-export function hottestOf(directory: string): Table | null {
-  return summarizeProfile(directory)?.tables.at(-1) ?? null;
-}
-
 function candidateOf(file: string, places: SourcePlaces): Candidate[] {
   const profile = readProfile(file);
   return profile === null ? [] : [{ file, stacks: foldStacks(profile, places) }];

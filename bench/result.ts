@@ -46,7 +46,7 @@ export interface Point {
   readonly x: number | null;
   /** In order; null = the peer failed in that round. */
   readonly rounds: readonly (Sample | null)[];
-  /** Percentile (0 to 100) and microseconds, ascending, all rounds merged; open loops only. */
+  /** Percentile (0 to 100) and microseconds, ascending; the median over the rounds. */
   readonly curve?: readonly (readonly [percentile: number, us: number])[];
 }
 
@@ -75,7 +75,7 @@ export interface MeasuredPeer {
 
 export interface RunResult {
   readonly schema: typeof RESULT_SCHEMA;
-  /** ISO 8601. */
+  /** When it began, ISO 8601. */
   readonly at: string;
   readonly mode: 'quick' | 'full';
   readonly tookSeconds: number;

@@ -23,6 +23,7 @@ export async function runScenarios(
   args: readonly string[],
 ): Promise<RunResult> {
   const startedMs = performance.now();
+  const at = new Date().toISOString();
   const progress = (text: string): void =>
     console.error(`[${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(6)} s] ${text}`);
   const session = new Session();
@@ -45,7 +46,7 @@ export async function runScenarios(
     const [first, ...rest] = results;
     return {
       schema: RESULT_SCHEMA,
-      at: new Date().toISOString(),
+      at,
       mode: options.quick ? 'quick' : 'full',
       tookSeconds: (performance.now() - startedMs) / 1_000,
       args,

@@ -6,10 +6,8 @@ import type { ListenerConfig } from '../core/config.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { Reason } from '../core/reasons.ts';
 import { UpstreamPool } from './forward/pool.ts';
-import { Blocks } from './http1/blocks.ts';
 import { Downstream } from './http1/downstream.ts';
 import { Exchanges } from './http1/exchanges.ts';
-import { HeadWriter } from './http1/head-writer.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
 import type { HttpListenerContext, HttpListenerOptions } from './listener-context.ts';
 import { createPeer, plainIp } from './peer.ts';
@@ -74,8 +72,6 @@ export class HttpListener implements HttpListenerContext, Swept {
     });
     this.exchanges = new Exchanges({
       pool: this.pool,
-      writer: new HeadWriter(),
-      blocks: new Blocks(),
       options: deps.options.exchange,
       now: () => this.runtime.clock.monotonicMs(),
     });

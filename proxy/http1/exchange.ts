@@ -35,15 +35,14 @@ export class Exchange implements UpstreamOwner {
   private responsePaused = false;
 
   constructor(port: ExchangePort, parts: ExchangeParts) {
-    const { pool, writer, options, now } = parts;
     this.port = port;
-    this.pool = pool;
-    this.writer = writer;
-    this.options = options;
-    this.requestBody = new Body(options.chunked);
+    this.pool = parts.pool;
+    this.writer = parts.writer;
+    this.options = parts.options;
+    this.requestBody = new Body(parts.options.chunked);
     this.response = new ResponseRelay(port, parts, this.requestBody);
-    this.waiting = new Stopwatch(now);
-    this.stalled = new Stopwatch(now);
+    this.waiting = new Stopwatch(parts.now);
+    this.stalled = new Stopwatch(parts.now);
   }
 
   /** Gives the exchange to the connection whose next request it serves. */

@@ -1,7 +1,9 @@
 // The exchanges of one listener. A connection has one only while a request is in flight: thousands of idle
 // connections need none, and the few in use stay in the processor's cache.
+import { Blocks } from './blocks.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeParts, ExchangePort } from './exchange-port.ts';
+import { HeadWriter } from './head-writer.ts';
 
 /** More than are in use at most times. */
 const KEPT_MAX = 64;
@@ -10,8 +12,8 @@ export class Exchanges {
   private readonly kept: Exchange[] = [];
   private readonly parts: ExchangeParts;
 
-  constructor(parts: ExchangeParts) {
-    this.parts = parts;
+  constructor(parts: Omit<ExchangeParts, 'writer' | 'blocks'>) {
+    this.parts = { ...parts, writer: new HeadWriter(), blocks: new Blocks() };
   }
 
   /** An exchange for the next request of `port`. */
