@@ -125,7 +125,9 @@ function plannedLoad(options: TargetOptions, { target, direct }: Endpoints): str
   const requests = Math.round(rates.reduce((total, rate) => total + rate * each, 0));
   const to = direct === null ? target.url : `${target.url} and ${direct.url} in turn`;
   const rate = `${rates.join(', ')} requests/s over ${connections} connections`;
-  return `sending ${method} to ${to}: ${rate}, ${rounds} rounds of ${warmupSeconds} + ${seconds} s each; ${requests} requests in ${Math.ceil(each * rates.length)} s; Ctrl-C stops`;
+  const windows = `${rounds} rounds of ${warmupSeconds} + ${seconds} s each`;
+  const total = `${requests} requests in ${Math.ceil(each * rates.length)} s`;
+  return `sending ${method} to ${to}: ${rate}, ${windows}; ${total}; Ctrl-C stops`;
 }
 
 function planOf(options: TargetOptions): Plan {

@@ -10,7 +10,7 @@ import {
 } from '../slo.ts';
 import { isTooWide, SPREAD_MAX, type Summary, summarize } from '../statistics.ts';
 import type { Side } from './endpoint.ts';
-import type { Round } from './round.ts';
+import { type Round, total } from './round.ts';
 import type { RateRounds } from './rounds.ts';
 
 /** Later than that, arrivals come in bursts instead of at a rate. Timers alone are 1 ms late. */
@@ -22,9 +22,14 @@ const CPU_SHARE_MAX = 0.9;
  * with a spread of 0.04 ms is a good figure, although the spread is twice the median.
  */
 const SPREAD_US = 100;
-/** Requests beyond a percentile, without which it is the story of a single one. */
-const BEYOND_MIN = 10;
-const PERCENT: Readonly<Record<Percentile, number>> = { p50: 50, p90: 90, p95: 95, p99: 99, p999: 99.9 };
+/** In a round: ten beyond the percentile, so that it is not the story of a single one. */
+const REQUESTS_MIN: Readonly<Record<Percentile, number>> = {
+  p50: 20,
+  p90: 100,
+  p95: 200,
+  p99: 1_000,
+  p999: 10_000,
+};
 
 /** All rounds of one side. */
 export function roundsOf({ pairs }: RateRounds, side: Side): Round[] {
@@ -49,10 +54,10 @@ export function figureFor(measured: RateRounds, objective: Objective): Figure {
   const [percent] = figure.values;
   if (objective.metric !== 'errors' || percent !== 0 || objective.bound === 0) return figure;
   const needed = Math.ceil(100 / objective.bound);
-  const requests = sum(roundsOf(measured, 'target').map((round) => round.requests));
+  const requests = total(roundsOf(measured, 'target'), (round) => round.requests);
   if (requests >= needed) return figure;
-  const missing = `none of ${requests} requests failed, and less than one in ${needed} is asked for: more \`--seconds\``;
-  return { ...figure, missing };
+  const seen = `none of ${requests} requests failed, and less than one in ${needed} is asked for`;
+  return { ...figure, missing: `${seen}: more \`--seconds\`` };
 }
 
 /** Latencies of one side. */
@@ -84,8 +89,8 @@ function addedFigure({ pairs }: RateRounds, percentile: Percentile): Figure {
 /** Of all rounds together: an outage in one of them must not vanish in a median. */
 function errorFigure(measured: RateRounds): Figure {
   const rounds = roundsOf(measured, 'target');
-  const requests = sum(rounds.map((round) => round.requests));
-  const failed = requests - sum(rounds.map(({ answered }) => answered));
+  const requests = total(rounds, (round) => round.requests);
+  const failed = requests - total(rounds, ({ answered }) => answered);
   const values = requests === 0 ? [] : [(failed / requests) * 100];
   return { values, tooWide: false, missing: outOfResources(rounds), of: `${failed} of ${requests} requests` };
 }
@@ -103,23 +108,20 @@ export function generatorLimit(rounds: readonly Round[]): string | null {
 }
 
 function outOfResources(rounds: readonly Round[]): string | null {
-  const local = sum(rounds.map(({ faults }) => faults.local ?? 0));
+  const local = total(rounds, ({ faults }) => faults.local ?? 0);
   return local === 0 ? null : 'this machine was the limit: it ran out of files or ports';
 }
 
 function tooFew(rounds: readonly Round[], metric: LatencyMetric): string | null {
   if (metric === 'max') return null;
-  const needed = Math.ceil(BEYOND_MIN / (1 - PERCENT[metric] / 100) - 1e-6);
+  const needed = REQUESTS_MIN[metric];
   const fewest = Math.min(...rounds.map(({ requests }) => requests));
   if (fewest >= needed) return null;
-  return `${fewest} requests a round, and ${metric} needs ${needed}: a higher \`--rate\`, or more \`--seconds\``;
+  const seen = `${fewest} requests a round, and ${metric} needs ${needed}`;
+  return `${seen}: a higher \`--rate\`, or more \`--seconds\``;
 }
 
 /** As `isTooWide`, but sensible around zero. */
 function differ({ median, min, max }: Summary): boolean {
   return max !== min && !(max - min <= Math.max(SPREAD_US, SPREAD_MAX * Math.abs(median)));
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

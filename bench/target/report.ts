@@ -7,7 +7,7 @@ import type { Side } from './endpoint.ts';
 import { FAULT_KINDS } from './faults.ts';
 import { figureOf, generatorLimit, latencyFigure, roundsOf } from './figures.ts';
 import { sidesOf, type TargetResult } from './result.ts';
-import type { Round } from './round.ts';
+import { formatMs, type Round, total } from './round.ts';
 import type { RateRounds } from './rounds.ts';
 
 const COLOURS: Readonly<Record<SloVerdict, number>> = {
@@ -60,7 +60,7 @@ function rateTable(measured: RateRounds, withDirect: boolean): Table {
   const sides: readonly Side[] = withDirect ? ['target', 'direct'] : ['target'];
   const rounds = measured.pairs.length;
   const latencyRows = [...PERCENTILES, 'max' as const].map((metric) => [
-    metric === 'p999' ? 'p99.9 ms' : `${metric} ms`,
+    `${metric} ms`,
     ...sides.flatMap((side) => cells(latencyFigure(roundsOf(measured, side), metric), formatMs)),
     ...(withDirect && metric !== 'max' ? cells(figureOf(measured, `added_${metric}`), formatMs) : []),
   ]);
@@ -70,12 +70,10 @@ function rateTable(measured: RateRounds, withDirect: boolean): Table {
     rows: [
       ...latencyRows,
       ['errors %', ...sides.flatMap((side) => [errorPercent(roundsOf(measured, side)), ''])],
+      ['rps', ...sides.flatMap((side) => plain(measured, side, (one) => one.requestsPerSecond, round))],
       [
-        'answers/s',
-        ...sides.flatMap((side) => {
-          const values = roundsOf(measured, side).map(({ requestsPerSecond }) => requestsPerSecond);
-          return cells({ values, tooWide: false, missing: null }, round);
-        }),
+        'load late p99 ms',
+        ...sides.flatMap((side) => plain(measured, side, (one) => one.generator.lateUsP99, formatMs)),
       ],
     ],
   };
@@ -87,15 +85,19 @@ function cells({ values, tooWide, missing }: Figure, format: (value: number) => 
   return [tooWide ? NOISY : format(median), `[${format(min)}-${format(max)}]`];
 }
 
-function formatMs(us: number): string {
-  if (us === Number.POSITIVE_INFINITY) return 'failed';
-  const ms = us / 1_000;
-  return Math.abs(ms) < 1 ? ms.toFixed(3) : round(ms);
+/** Cells of what is no finding, so that no spread is too wide. */
+function plain(
+  measured: RateRounds,
+  side: Side,
+  pick: (one: Round) => number,
+  format: (value: number) => string,
+): [string, string] {
+  return cells({ values: roundsOf(measured, side).map(pick), tooWide: false, missing: null }, format);
 }
 
 function errorPercent(rounds: readonly Round[]): string {
-  const requests = rounds.reduce((total, one) => total + one.requests, 0);
-  const answered = rounds.reduce((total, one) => total + one.answered, 0);
+  const requests = total(rounds, (one) => one.requests);
+  const answered = total(rounds, (one) => one.answered);
   return requests === 0 ? TOO_FEW : (((requests - answered) / requests) * 100).toFixed(3);
 }
 
@@ -103,11 +105,11 @@ function errorPercent(rounds: readonly Round[]): string {
 function faultLines(result: TargetResult, side: Side): string[] {
   const rounds = result.rates.flatMap((measured) => roundsOf(measured, side));
   const failed = FAULT_KINDS.flatMap((kind) => {
-    const count = rounds.reduce((total, { faults }) => total + (faults[kind] ?? 0), 0);
+    const count = total(rounds, ({ faults }) => faults[kind] ?? 0);
     return count === 0 ? [] : [{ kind, count }];
   });
   if (failed.length === 0) return [];
-  const requests = rounds.reduce((total, one) => total + one.requests, 0);
+  const requests = total(rounds, (one) => one.requests);
   const firstFaults = result.sides[side]?.firstFaults ?? [];
   return [
     `${side}: of ${requests} requests failed`,
@@ -128,15 +130,15 @@ function notes(result: TargetResult): string[] {
       const limit = generatorLimit(rounds);
       const at = `${measured.perSecond}/s, ${side}`;
       if (limit !== null) found.push(`${at}: ${limit}`);
-      const requests = rounds.reduce((total, one) => total + one.requests, 0);
-      const waited = rounds.reduce((total, one) => total + one.waited, 0);
+      const requests = total(rounds, (one) => one.requests);
+      const waited = total(rounds, (one) => one.waited);
       if (waited > requests * WAITED_SHARE) {
         const share = `${((waited / requests) * 100).toFixed(0)} %`;
         found.push(
           `${at}: ${share} of the requests waited for a free connection (\`--connections\`), on the clock`,
         );
       }
-      const reconnects = rounds.reduce((total, one) => total + one.reconnects, 0);
+      const reconnects = total(rounds, (one) => one.reconnects);
       if (reconnects > 0) found.push(`${at}: ${reconnects} connections were dialled again`);
     }
   }

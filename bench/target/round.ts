@@ -1,4 +1,5 @@
 // What one measurement of one side saw: answers, failures, latencies.
+import { round } from '../claim.ts';
 import { Latencies } from '../load/latencies.ts';
 import type { LatencyUs } from '../result.ts';
 import { FAULT_KINDS, type Fault, type FaultKind } from './faults.ts';
@@ -84,4 +85,16 @@ export class RoundRecord {
     const amongAnswers = (percentile * (answered + this.#failed)) / Math.max(answered, 1);
     return answered === 0 || amongAnswers > 100 ? Number.POSITIVE_INFINITY : this.#latencies.us(amongAnswers);
   }
+}
+
+/** The sum of one count over rounds. */
+export function total(rounds: readonly Round[], pick: (one: Round) => number): number {
+  return rounds.reduce((sum, one) => sum + pick(one), 0);
+}
+
+/** Milliseconds of a percentile in `Round.latencyUs`, or of a difference of two. */
+export function formatMs(us: number): string {
+  if (us === Number.POSITIVE_INFINITY) return 'failed';
+  const ms = us / 1_000;
+  return Math.abs(ms) < 1 ? ms.toFixed(3) : round(ms);
 }

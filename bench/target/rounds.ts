@@ -1,9 +1,8 @@
 // The measurement: rate by rate, round by round, the two sides in turn.
-import { round } from '../claim.ts';
 import type { Endpoint, Endpoints, Side } from './endpoint.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { type Load, runOpenLoop } from './open-loop.ts';
-import type { Round } from './round.ts';
+import { formatMs, type Round } from './round.ts';
 
 /** What was measured in one round; null = not (interrupted, or there is no direct side). */
 export interface Pair {
@@ -65,9 +64,10 @@ async function measurePair(endpoints: Endpoints, load: Load, number: number, hoo
 function said({ target, direct }: Pair): string {
   const one = (name: Side, side: Round | null): string[] => {
     if (side === null) return [];
-    const [p50, p99] = [side.latencyUs.p50, side.latencyUs.p99].map((us) => round(us / 1_000));
+    const { p50, p99 } = side.latencyUs;
     const failed = side.requests - side.answered;
-    return [`${name} p50 ${p50} ms, p99 ${p99} ms${failed > 0 ? `, ${failed} failed` : ''}`];
+    const failures = failed > 0 ? `, ${failed} of ${side.requests} failed` : '';
+    return [`${name} p50 ${formatMs(p50)} ms, p99 ${formatMs(p99)} ms${failures}`];
   };
   return [...one('target', target), ...one('direct', direct)].join('; ');
 }
