@@ -36,7 +36,7 @@ export function upperBound(options: {
   }
   const measured = summarize(values);
   const range = `${round(measured.min)}-${round(measured.max)}${unit}`;
-  if (isTooWide(measured) && measured.min <= bound && measured.max > bound) {
+  if (isTooWide(measured) && measured.low <= bound && measured.high > bound) {
     const figure = `rounds differ too much: ${range}; run again on an idle machine`;
     return { text, verdict: 'unclear', figure, bound, measured };
   }

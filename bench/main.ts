@@ -12,7 +12,7 @@ import { runScenarios } from './run.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { formatTable } from './table.ts';
-import { benchTarget, isTargetRun } from './target/bench-target.ts';
+import { benchTarget, isTargetRun, TARGET_USAGE } from './target/bench-target.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -73,7 +73,7 @@ function usage(): string {
   const lines = SCENARIOS.map(
     ({ name, summary, quick }) => `  ${name.padEnd(12)} ${quick === null ? ' ' : '*'} ${summary}`,
   );
-  return [USAGE, 'scenarios (* also in a quick run):', ...lines].join('\n');
+  return [USAGE, '', 'scenarios (* also in a quick run):', ...lines, '', TARGET_USAGE.trimEnd()].join('\n');
 }
 
 /** Claims first, those that fail before those that hold: they are what the run was made for. */

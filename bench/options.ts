@@ -21,7 +21,7 @@ export interface BenchOptions {
 }
 
 export const USAGE = `usage: sallyport bench [SCENARIO…] [options]
-       sallyport bench --target URL …           your own deployment; see --target --help
+       sallyport bench --target URL …           your own deployment; see below
   without a scenario: all of them, in less than half an hour
   --quick            the main ones, in less than two minutes
   --rounds N         rounds; in each round every peer is measured once, in turn

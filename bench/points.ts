@@ -91,5 +91,5 @@ function cellOf(values: readonly number[], format: (value: number) => string, ma
   if (values.length === 0) return '-';
   const summary = summarize(values);
   if (!isTooWide(summary)) return format(summary.median);
-  return mark === '' ? 'noisy' : `${format(summary.min)}-${format(summary.max)}${mark}`;
+  return mark === '' ? 'noisy' : `${format(summary.low)}-${format(summary.high)}${mark}`;
 }

@@ -5,19 +5,28 @@ export interface Summary {
   readonly median: number;
   readonly min: number;
   readonly max: number;
+  /** Half of the rounds lie from `low` to `high`; of fewer than five rounds all do. */
+  readonly low: number;
+  readonly high: number;
   readonly rounds: number;
 }
 
-/** Above this (max - min) / median a figure says more about the machine than about the program. */
-export const SPREAD_MAX = 0.3;
+/** Fewer rounds have no quartiles worth the name. */
+const QUARTILES_FROM = 5;
+/** Above this (high - low) / median a figure says more about the machine than about the program. */
+const SPREAD_MAX = 0.3;
+/** The same for quartiles: half as far apart as the ends, unless single rounds were disturbed. */
+const QUARTILE_SPREAD_MAX = 0.15;
 
-/** Median, minimum and maximum of at least one value. */
+/** Median, ends and quartiles of at least one value. */
 export function summarize(values: readonly number[]): Summary {
   const sorted = [...values].sort((a, b) => a - b);
   return {
     median: quantile(sorted, 0.5),
     min: sorted[0] ?? Number.NaN,
     max: sorted.at(-1) ?? Number.NaN,
+    low: quantile(sorted, sorted.length < QUARTILES_FROM ? 0 : 0.25),
+    high: quantile(sorted, sorted.length < QUARTILES_FROM ? 1 : 0.75),
     rounds: sorted.length,
   };
 }
@@ -43,6 +52,6 @@ export function ratios(ours: readonly (number | null)[], theirs: readonly (numbe
 }
 
 /** True when the rounds differ too much for their median to be quoted. */
-export function isTooWide(summary: Summary): boolean {
-  return (summary.max - summary.min) / summary.median > SPREAD_MAX;
+export function isTooWide({ low, high, median, rounds }: Summary): boolean {
+  return (high - low) / Math.abs(median) > (rounds < QUARTILES_FROM ? SPREAD_MAX : QUARTILE_SPREAD_MAX);
 }

@@ -24,7 +24,7 @@ export const PROXIES: readonly Peer[] = [
 ];
 
 /** Those that a quick run has time for. */
-export const QUICK_PROXIES: readonly Peer[] = [ours, haproxy, nginx, envoy1, envoy1000, rawRelay];
+export const QUICK_PROXIES: readonly Peer[] = [ours, haproxy, nginx, envoy1, envoy1000];
 
 /** What `--peers` may name. */
 export const PEER_NAMES: readonly string[] = [

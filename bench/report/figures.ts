@@ -43,7 +43,7 @@ export function differenceOf(ours: Point | undefined, theirs: Point | undefined,
 export function cell(summary: Summary | null): string {
   if (summary === null) return '-';
   if (!isTooWide(summary)) return round(summary.median);
-  return `${round(summary.min)}-${round(summary.max)}?`;
+  return `${round(summary.low)}-${round(summary.high)}?`;
 }
 
 /** For differences, which may be near zero, where a relative spread says nothing: middle and range. */
@@ -56,8 +56,15 @@ export function differenceCell(summary: Summary | null): string {
 /** Figures of `summary` times `factor`. */
 export function scaled(summary: Summary | null, factor: number): Summary | null {
   if (summary === null) return null;
-  const { median, min, max, rounds } = summary;
-  return { median: median * factor, min: min * factor, max: max * factor, rounds };
+  const { median, min, max, low, high, rounds } = summary;
+  return {
+    median: median * factor,
+    min: min * factor,
+    max: max * factor,
+    low: low * factor,
+    high: high * factor,
+    rounds,
+  };
 }
 
 /** `1,000` */

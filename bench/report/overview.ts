@@ -76,7 +76,7 @@ export function methodOf({ machine }: RunResult): string[] {
     where,
     'CPU time is that of the proxy’s whole process tree, in a closed loop, read together with the number of answered requests.',
     'Latency is measured at constant rates and counts from the time a request was due, so that a stall is not left out; added latency is the difference to no proxy within the same round.',
-    'Peers took turns, round after round. Ratios are taken inside a round, then the median; where rounds differ by more than 30 % of their median, “noisy” or a range with a question mark stands instead of a figure.',
+    'Peers took turns, round after round. Ratios are taken inside a round, then the median; where the quartiles of the rounds are more than 15 % of the median apart (fewer than five rounds: the ends, 30 %), “noisy” or a range with a question mark stands instead of a figure.',
   ];
 }
 

@@ -11,7 +11,14 @@ const number = z.number();
 const orNull = z.nullable(number);
 const text = z.string();
 
-const summary = z.object({ median: number, min: number, max: number, rounds: number });
+const summary = z.object({
+  median: number,
+  min: number,
+  max: number,
+  low: number,
+  high: number,
+  rounds: number,
+});
 
 const claim = z.object({
   text,

@@ -11,8 +11,8 @@ const FLAT = / 256 requests, 100,000 against 10 rules$/;
 export const decision: Scenario = {
   name: 'decision',
   summary: 'nanoseconds per decision with 10, 1,000 and 100,000 rules, no sockets',
-  full: { rounds: 1, seconds: 1 },
-  quick: { rounds: 1, seconds: 1 },
+  full: { rounds: 20, seconds: 1 },
+  quick: { rounds: 5, seconds: 1 },
   run,
 };
 
@@ -21,7 +21,7 @@ async function run(bench: Bench): Promise<Found> {
   const child = session.start({
     name: 'decision',
     command: process.execPath,
-    args: [programFile('micro/decision-process')],
+    args: [programFile('micro/decision-process'), String(bench.effort.rounds)],
     cpu: session.cpus?.proxy,
     ipc: true,
   });

@@ -8,7 +8,7 @@ import {
   type Percentile,
   percentileOf,
 } from '../slo.ts';
-import { isTooWide, SPREAD_MAX, type Summary, summarize } from '../statistics.ts';
+import { isTooWide, type Summary, summarize } from '../statistics.ts';
 import type { Side } from './endpoint.ts';
 import { type Round, total } from './round.ts';
 import type { RateRounds } from './rounds.ts';
@@ -122,6 +122,7 @@ function tooFew(rounds: readonly Round[], metric: LatencyMetric): string | null 
 }
 
 /** As `isTooWide`, but sensible around zero. */
-function differ({ median, min, max }: Summary): boolean {
-  return max !== min && !(max - min <= Math.max(SPREAD_US, SPREAD_MAX * Math.abs(median)));
+function differ(summary: Summary): boolean {
+  const { low, high } = summary;
+  return high !== low && high - low > SPREAD_US && isTooWide(summary);
 }

@@ -28,12 +28,15 @@ describe('ratios', () => {
 describe('summarize', () => {
   it('keeps the order of its input', () => {
     const input = [3, 1, 2];
-    expect(summarize(input)).toEqual({ median: 2, min: 1, max: 3, rounds: 3 });
+    expect(summarize(input)).toEqual({ median: 2, min: 1, max: 3, low: 1, high: 3, rounds: 3 });
     expect(input).toEqual([3, 1, 2]);
   });
   it.each([
     { name: 'steady', input: [10, 11, 12], expect: false },
     { name: 'wide', input: [10, 11, 20], expect: true },
+    { name: 'one disturbed round of five', input: [10, 10, 10.5, 11, 20], expect: false },
+    { name: 'two disturbed rounds of five', input: [10, 10, 10.5, 13, 20], expect: true },
+    { name: 'quartiles wider than 15 %', input: [9, 9.9, 10, 11.5, 12], expect: true },
   ])('$name', ({ input, expect: want }) => expect(isTooWide(summarize(input))).toBe(want));
 });
 
