@@ -1,5 +1,5 @@
-// The micro-bench of decisions as a process of the harness, called with the number of turns: sends its figures
-// and ends.
+// The micro-bench of decisions as a process of the harness, called with the number of turns: sends its
+// figures and ends.
 import { decisionFigures } from './decision.ts';
 
 process.send?.(await decisionFigures(Number(process.argv[2] ?? 20)));
