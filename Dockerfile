@@ -27,7 +27,7 @@ LABEL org.opencontainers.image.title="sallyport" \
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
 COPY --from=build /app/dist dist
-COPY package.json LICENSE ./
+COPY package.json LICENSE deploy/openssl.cnf ./
 # A number, so that runAsNonRoot can be checked without the image's /etc/passwd.
 USER 65532:65532
 # 8443 listener, 15021 status; the admin address stays on loopback.
@@ -35,5 +35,5 @@ EXPOSE 8443 15021
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
   CMD ["node", "-e", "require('node:http').get('http://127.0.0.1:15021/healthz',(r)=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1))"]
 # Exec form: node is process 1 and receives SIGTERM itself.
-ENTRYPOINT ["node", "dist/cli/main.js"]
+ENTRYPOINT ["node", "--openssl-config=openssl.cnf", "dist/cli/main.js"]
 CMD ["proxy", "--config", "/etc/sallyport/config.yaml"]

@@ -6,6 +6,7 @@ import { ENTRY } from '../build.ts';
 import type { Child } from '../child.ts';
 import { plainGet } from '../plain-http.ts';
 import { processTree } from '../proc.ts';
+import { ROOT } from '../program.ts';
 import { authorizationPolicies, type BenchRule, benchRules } from '../rules.ts';
 import type { Session } from '../session.ts';
 import { type Peer, type PeerSetup, type RunningPeer, versionOf, waitUntil } from './peer.ts';
@@ -137,6 +138,8 @@ export function launchOurs(
     name: 'sallyport',
     command: process.execPath,
     args: [
+      // As the image and the systemd unit start it.
+      `--openssl-config=${join(ROOT, 'deploy/openssl.cnf')}`,
       ...(options.nodeArgs ?? []),
       options.entry ?? ENTRY.emitted,
       'proxy',

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePorts } from '../../core/free-ports.ts';
 import { buildStages, execForm, parseDockerfile } from '../unit/deploy/dockerfile.ts';
@@ -49,7 +50,7 @@ test('holds neither sources nor development packages', () => {
 });
 
 test('starts, is healthy by its own health check, and ends on SIGTERM', async () => {
-  const { config, status } = await configuration();
+  const { config, listener, status } = await configuration();
   entry('config', 'check', config);
   const [command = '', ...rest] = words('ENTRYPOINT');
   const proxy = spawn(command, [...rest, 'proxy', '--config', config], { cwd: app, stdio: 'ignore' });
@@ -64,13 +65,15 @@ test('starts, is healthy by its own health check, and ends on SIGTERM', async ()
   const [nobody = 0] = await freePorts(1);
   expect(check(nobody), 'nobody listens there').toBe(1);
 
+  expect(await ticketsSent(listener), 'tickets that nobody may use').toBe(0);
+
   proxy.kill('SIGTERM');
   expect(await exited).toEqual([0, null]);
 });
 
 /** A configuration with its own CA and free ports, made by the image itself. */
-async function configuration(): Promise<{ config: string; status: number }> {
-  const [listener, upstream, status = 0, admin] = await freePorts(4);
+async function configuration(): Promise<{ config: string; listener: number; status: number }> {
+  const [listener = 0, upstream, status = 0, admin] = await freePorts(4);
   const at = (name: string): string => join(folder, name);
   mkdirSync(at('policies'));
   entry('certs', 'ca', '--out', at('ca'));
@@ -87,7 +90,24 @@ admin: { address: "127.0.0.1:${admin}" }
 shutdown: { delay: 0s, drain: 1s }
 `;
   writeFileSync(at('config.yaml'), text);
-  return { config: at('config.yaml'), status };
+  return { config: at('config.yaml'), listener, status };
+}
+
+/** How many session tickets come before the answer to a first request. */
+function ticketsSent(port: number): Promise<number> {
+  const pem = (name: string): string => readFileSync(join(folder, name), 'utf8');
+  return new Promise((resolve, reject) => {
+    let tickets = 0;
+    const caller = { cert: pem('tls.crt'), key: pem('tls.key'), ca: pem('ca/ca.pem') };
+    const socket = connect({ ...caller, host: '127.0.0.1', port, checkServerIdentity: () => undefined });
+    socket.on('session', () => tickets++);
+    socket.once('error', reject);
+    socket.once('data', () => {
+      socket.destroy();
+      resolve(tickets);
+    });
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  });
 }
 
 /** Resolves once /readyz answers 200. */

@@ -23,7 +23,11 @@ describe('the image', () => {
   test('runs as a number that is not root', () => expect(of('USER')).toEqual(['65532:65532']));
 
   test('hands signals to node itself', () => {
-    expect(execForm(of('ENTRYPOINT')[0] ?? '')).toEqual(['node', 'dist/cli/main.js']);
+    expect(execForm(of('ENTRYPOINT')[0] ?? '')).toEqual([
+      'node',
+      '--openssl-config=openssl.cnf',
+      'dist/cli/main.js',
+    ]);
     expect(execForm(of('CMD')[0] ?? '')[0]).toBe('proxy');
   });
 
