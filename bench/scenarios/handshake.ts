@@ -14,7 +14,7 @@ import { type Entry, measureInTurn } from './rounds.ts';
 import type { Bench, Found, Scenario } from './scenario.ts';
 
 const CONCURRENCY = 8;
-const WARMUP = 200;
+const WARMUP = 50;
 /** More than our cache of verified leaves keeps, shown in turn: none is seen again while it is kept. */
 const COLD_CERTIFICATES = VERIFIED_LEAVES_MAX + 100;
 const VARIANTS = ['warm', 'cold'] as const;
@@ -23,8 +23,8 @@ const BOUNDS = { warm: 1.1, cold: 1.25 } as const;
 export const handshake: Scenario = {
   name: 'handshake',
   summary: 'CPU per full handshake with one request, callers known (warm) and never seen before (cold)',
-  full: { rounds: 7, seconds: 2 },
-  quick: { rounds: 5, seconds: 0.8 },
+  full: { rounds: 5, seconds: 2 },
+  quick: { rounds: 5, seconds: 0.7 },
   run,
 };
 

@@ -14,8 +14,8 @@ import type { Bench, Found, Scenario } from './scenario.ts';
 export const requests: Scenario = {
   name: 'requests',
   summary: 'CPU per request, throughput, latency and memory under keep-alive load, against every peer',
-  full: { rounds: 9, seconds: 3 },
-  quick: { rounds: 5, seconds: 1 },
+  full: { rounds: 7, seconds: 3 },
+  quick: { rounds: 5, seconds: 0.9 },
   run,
 };
 
