@@ -1,5 +1,6 @@
 // Two projects: `unit` runs everything that needs no process of ours; `e2e` spawns the real entry point on
 // real sockets.
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -10,6 +11,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/*.test.ts', 'test/{unit,contract,conformance,property}/**/*.test.ts'],
           testTimeout: 20_000,
+          // As image and systemd unit start Node: no session tickets (bench/check.ts wants none).
+          execArgv: [`--openssl-config=${join(import.meta.dirname, 'deploy/openssl.cnf')}`],
         },
       },
       {

@@ -14,9 +14,14 @@ interface Answer {
   readonly status: number | null;
   readonly bodyBytes: number;
   readonly tls: string;
+  /** Session tickets that came. */
+  readonly tickets: number;
   /** How the connection ended. */
   readonly ending: string;
 }
+
+/** A path that no rule allows. */
+export const DENIED_PATH = '/not-in-any-rule';
 
 const ANSWER_MS_MAX = 5_000;
 /** A willing TLS 1.2 client; its groups must include the certificate's curve (RFC 8422 section 5.1). */
@@ -43,15 +48,22 @@ export async function check(
     if (allowed.status !== 200) return `an allowed request got ${describe(allowed)}`;
     if (allowed.bodyBytes !== options.bodyBytes) return `the body had ${allowed.bodyBytes} bytes`;
     if (allowed.tls !== EXPECTED_TLS) return `the handshake was ${allowed.tls}, not ${EXPECTED_TLS}`;
+    if (allowed.tickets > 0) return `it sent ${allowed.tickets} session tickets`;
     const older = await ask(port, caller, options.path, TLS_1_2);
     if (older.status !== null) return `TLS 1.2 was accepted: ${describe(older)}`;
     const nobody = await ask(port, clientMaterial(pki, null), options.path);
     if (!isRefused(nobody)) return `a client without certificate got ${describe(nobody)}`;
     const stranger = await ask(port, clientMaterial(pki, pki.stranger), options.path);
     if (!isRefused(stranger)) return `a client of an unknown authority got ${describe(stranger)}`;
-    if (peer.policies > 0) {
-      const denied = await ask(port, caller, '/not-in-any-rule');
-      if (denied.status !== 403) return `a request that no rule allows got ${describe(denied)}`;
+    if (peer.rules > 0) {
+      const denied = await ask(port, caller, DENIED_PATH);
+      if (denied.status !== 403) return `a path that no rule allows got ${describe(denied)}`;
+      const written = await ask(port, caller, options.path, {}, 'DELETE');
+      if (written.status !== 403) return `a method that no rule allows got ${describe(written)}`;
+    }
+    if (peer.knowsCallers) {
+      const other = await ask(port, clientMaterial(pki, pki.other), options.path);
+      if (other.status !== 403) return `a caller that no rule allows got ${describe(other)}`;
     }
     return (await running.verify?.()) ?? null;
   };
@@ -73,11 +85,13 @@ export function ask(
   material: ClientMaterial,
   path: string,
   overrides: ConnectionOptions = {},
+  method = 'GET',
 ): Promise<Answer> {
   return new Promise((resolve) => {
     let received = '';
     let tls = '';
     let ending = 'closed';
+    let tickets = 0;
     const socket = connect({
       host: '127.0.0.1',
       port,
@@ -97,8 +111,9 @@ export function ask(
       const key = socket.getEphemeralKeyInfo();
       const group = key !== null && 'name' in key ? key.name : '';
       tls = `${socket.getProtocol()} ${socket.getCipher().name} ${group}`;
-      socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
+      socket.write(`${method} ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
     });
+    socket.on('session', () => tickets++);
     socket.setEncoding('latin1').on('data', (text: string) => {
       received += text;
     });
@@ -110,7 +125,7 @@ export function ask(
       clearTimeout(timer);
       const end = received.indexOf('\r\n\r\n');
       const status = end < 0 ? null : Number(received.slice(9, 12));
-      resolve({ status, bodyBytes: end < 0 ? 0 : received.length - end - 4, tls, ending });
+      resolve({ status, bodyBytes: end < 0 ? 0 : received.length - end - 4, tls, tickets, ending });
     });
   });
 }

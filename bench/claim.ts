@@ -13,8 +13,8 @@ export interface Claim {
 }
 
 /**
- * Judges measured values against an upper bound. Rounds that differ too much give no figure, unless all of
- * them are on the same side of the bound.
+ * Judges measured values against an upper bound. Rounds that differ too much give no figure, unless their
+ * quartiles are on the same side of the bound.
  */
 export function upperBound(options: {
   readonly text: string;
@@ -22,6 +22,8 @@ export function upperBound(options: {
   readonly values: readonly number[];
   /** Printed after the figure: ` x`, ` MB`. */
   readonly unit: string;
+  /** How many values there would be if no round had failed. */
+  readonly rounds?: number;
   /** Why there are no values. */
   readonly missing?: string;
   /**
@@ -40,10 +42,15 @@ export function upperBound(options: {
     const figure = `rounds differ too much: ${range}; run again on an idle machine`;
     return { text, verdict: 'unclear', figure, bound, measured };
   }
-  const floorMax = Math.max(...(options.floor?.values ?? []));
-  if (options.floor !== undefined && measured.median > bound && floorMax > options.floor.max) {
-    const alone = `${options.floor.name} alone took ${round(floorMax)}${unit}`;
+  const floor = summarize(options.floor?.values ?? []).median;
+  if (options.floor !== undefined && measured.median > bound && floor > options.floor.max) {
+    const alone = `${options.floor.name} alone took ${round(floor)}${unit}`;
     const figure = `${range}, but ${alone}: the machine is busy`;
+    return { text, verdict: 'unclear', figure, bound, measured };
+  }
+  const planned = options.rounds ?? values.length;
+  if (measured.median <= bound && values.length < planned) {
+    const figure = `${range}, but only ${values.length} of ${planned} rounds gave a figure`;
     return { text, verdict: 'unclear', figure, bound, measured };
   }
   const middle = isTooWide(measured) ? `${range}, spread too wide for one figure` : undefined;

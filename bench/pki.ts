@@ -18,6 +18,8 @@ export interface Pki {
   readonly client: KeyPair;
   /** The caller's SPIFFE ID, but of an authority that the proxy does not know. */
   readonly stranger: KeyPair;
+  /** Another workload of the same authority, which no rule names. */
+  readonly other: KeyPair;
   /** SPIFFE ID of the caller without its scheme. */
   readonly clientPrincipal: string;
   readonly serverPrincipal: string;
@@ -50,6 +52,7 @@ export async function makePki(directory: string): Promise<Pki> {
     authority: authorityFile,
     server: await issue(authority, serverPrincipal, join(directory, 'server')),
     client: await issue(authority, clientPrincipal, join(directory, 'client')),
+    other: await issue(authority, `${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/other`, join(directory, 'other')),
     stranger: await issue(strangers, clientPrincipal, join(directory, 'stranger')),
     clientPrincipal,
     serverPrincipal,

@@ -5,15 +5,15 @@ import { isTooWide, ratios, summarize } from './statistics.ts';
 import type { Table } from './table.ts';
 
 /** One figure of a sample; null when the peer has none. */
-export type Pick = (sample: Sample) => number | null;
+export type Reading = (sample: Sample) => number | null;
 
-export const cpuOf: Pick = (sample) => sample.cpuUsPerRequest;
+export const cpuOf: Reading = (sample) => sample.cpuUsPerRequest;
 
 /** The rounds of one point; empty when it was not measured. */
 export function seriesOf(
   points: readonly Point[],
   peer: string,
-  pick: Pick,
+  pick: Reading,
   variant?: string,
 ): (number | null)[] {
   const point = points.find((one) => one.peer === peer && (variant === undefined || one.variant === variant));
@@ -21,7 +21,7 @@ export function seriesOf(
 }
 
 /** A figure of one point less the same one of another, in the rounds that have both. */
-export function differences(of: Point | undefined, less: Point | undefined, pick: Pick): number[] {
+export function differences(of: Point | undefined, less: Point | undefined, pick: Reading): number[] {
   return (of?.rounds ?? []).flatMap((sample, i) => {
     const other = less?.rounds[i] ?? null;
     const [a, b] = [sample === null ? null : pick(sample), other === null ? null : pick(other)];
@@ -36,12 +36,12 @@ export interface Column {
 }
 
 /** The median of a figure, or why there is none. */
-export function median(name: string, pick: Pick, format: (value: number) => string = round): Column {
+export function median(name: string, pick: Reading, format: (value: number) => string = round): Column {
   return { name, cell: (point) => cellOf(valuesOf(point, pick), format) };
 }
 
 /** Minimum and maximum of a figure. */
-export function range(pick: Pick): Column {
+export function range(pick: Reading): Column {
   return {
     name: '[min-max]',
     cell(point) {
@@ -54,7 +54,7 @@ export function range(pick: Pick): Column {
 }
 
 /** The median of the ratios to another peer under the same variant, round by round. */
-export function ratioTo(peer: string, pick: Pick): Column {
+export function ratioTo(peer: string, pick: Reading): Column {
   return {
     name: `x ${peer}`,
     cell(point, points) {
@@ -80,7 +80,7 @@ export function pointTable(title: string, points: readonly Point[], columns: rea
   };
 }
 
-function valuesOf(point: Point, pick: Pick): number[] {
+function valuesOf(point: Point, pick: Reading): number[] {
   return point.rounds.flatMap((sample) => {
     const value = sample === null ? null : pick(sample);
     return value === null ? [] : [value];

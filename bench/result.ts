@@ -68,7 +68,7 @@ export interface MeasuredPeer {
   /** What its own `--version` says. */
   readonly version: string;
   /** Rules it decides by; 0 = it decides nothing. */
-  readonly policies: number;
+  readonly rules: number;
   /** `TLSv1.3 TLS_AES_128_GCM_SHA256 X25519`, or `plaintext`. */
   readonly tls: string;
 }

@@ -82,9 +82,11 @@ async function runOne(scenario: Scenario, bench: Bench): Promise<ScenarioResult>
   try {
     return { name, summary, ...empty, ...(await scenario.run(bench)) };
   } catch (error) {
-    const note = `${name}: failed: ${error instanceof Error ? error.message : String(error)}`;
-    bench.progress(note);
-    return { name, summary, ...empty, notes: [note] };
+    const figure = error instanceof Error ? error.message : String(error);
+    bench.progress(`${name}: failed: ${figure}`);
+    // What it claims was not shown: a run that lost a scenario must not end as if nothing was missed.
+    const claim = { text: name, verdict: 'not measured', figure, bound: 0, measured: null } as const;
+    return { name, summary, ...empty, claims: [claim], notes: [`${name}: failed: ${figure}`] };
   }
 }
 

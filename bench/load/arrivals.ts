@@ -4,6 +4,9 @@
 // the server's doing, and counts (no coordinated omission).
 import { Latencies } from './latencies.ts';
 
+/** Woken later than that (p99), requests come in bursts instead of at a rate. Timers alone are 1 ms late. */
+export const LATE_US_MAX = 10_000;
+
 export class Arrivals {
   readonly total: number;
   readonly #everyMs: number;

@@ -26,6 +26,8 @@ class ClosedLoop implements ConnectionEvents {
   readonly #job: ClosedLoopJob;
   readonly #done: (result: LoadResult | Error) => void;
   readonly #connections: Connection[] = [];
+  /** Those that had a first answer: their handshake is over. */
+  readonly #answered = new Set<Connection>();
   readonly #dial: () => void;
   readonly #rssKib: number[] = [];
   readonly #requestsMax: number;
@@ -60,8 +62,12 @@ class ClosedLoop implements ConnectionEvents {
     const window = this.#window;
     if (window === null) {
       this.#warmup--;
-      if (this.#connections.length < this.#job.connections) this.#dial();
-      else if (this.#warmup <= 0 || now >= this.#warmupEndMs) this.#openWindow(now);
+      if (!this.#answered.has(connection)) {
+        this.#answered.add(connection);
+        if (this.#connections.length < this.#job.connections) this.#dial();
+      }
+      const open = this.#answered.size === this.#job.connections;
+      if (open && (this.#warmup <= 0 || now >= this.#warmupEndMs)) this.#openWindow(now);
     } else {
       this.#requests++;
       if (status !== this.#job.status) window.refused++;

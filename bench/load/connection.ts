@@ -3,9 +3,9 @@
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import type { ClientMaterial } from '../pki.ts';
-import { verification } from '../target/server-identity.ts';
 import type { Target } from './protocol.ts';
 import { ResponseReader } from './response.ts';
+import { verification } from './server-identity.ts';
 
 /** The same handshake and cipher for every peer, whatever its TLS library prefers. */
 const TLS_OPTIONS = {

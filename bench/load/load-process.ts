@@ -2,7 +2,7 @@
 import { runClosedLoop } from './closed-loop.ts';
 import { runConstantRate } from './constant-rate.ts';
 import { runHandshakes } from './handshakes.ts';
-import { type Held, openConnections } from './open.ts';
+import { type Held, openConnections } from './held-connections.ts';
 import type { Answer, Job, LoadResult } from './protocol.ts';
 import { Window } from './window.ts';
 

@@ -1,6 +1,6 @@
-// Preloaded into the proxy (`node --import`) by the reload scenario: measures its event-loop delay from
-// inside, so that the proxy needs no code for the benchmark. Any IPC message is answered with the figures
-// since the last one.
+// Preloaded into the proxy (`node --import`) by the scenarios reload and rotation: measures its event-loop
+// delay from inside, so that the proxy needs no code for the benchmark. Any IPC message is answered with the
+// figures since the last one.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
 

@@ -1,8 +1,9 @@
 // What the harness and its load process say to each other over IPC.
 import type { ClientMaterial } from '../pki.ts';
+import type { Memory } from '../proc.ts';
 import type { LatencyUs } from '../result.ts';
-import type { ServerIdentity } from '../target/server-identity.ts';
 import type { Curve } from './latencies.ts';
+import type { ServerIdentity } from './server-identity.ts';
 
 /** Where to connect; `tls` null is plaintext (no proxy in between). */
 export interface Target {
@@ -85,6 +86,8 @@ export interface LoadResult {
   readonly latencyUs: LatencyUs;
   readonly curve: Curve;
   readonly rssKib: readonly number[];
+  /** Of `pids` at the end of the window, with all connections open. */
+  readonly memory: Memory;
   readonly generator: {
     /** CPU time of the load process in the window. */
     readonly cpuUs: number;

@@ -15,6 +15,8 @@ const NOTHING = Buffer.alloc(0);
 const SWITCHING_PROTOCOLS = 101;
 const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
+/** As many as the proxy lets through. */
+const INTERIM_MAX = 8;
 
 /** Reads the responses of one connection, one at a time. */
 export class ResponseReader {
@@ -28,6 +30,8 @@ export class ResponseReader {
   #carry: Buffer | null = null;
   #state: number = HEAD;
   #remaining = 0;
+  /** Interim responses before the one that is read. */
+  #interim = 0;
 
   /** `toHead`: every request is a HEAD, so no response has a body. */
   constructor(onResponse: OnResponse, toHead = false) {
@@ -73,13 +77,14 @@ export class ResponseReader {
     let from = 0;
     for (;;) {
       if (!this.#head.read(bytes, from)) {
-        this.#carry = bytes;
+        this.#carry = from === 0 ? bytes : bytes.subarray(from);
         this.#lastHead = NOTHING; // `#head` is half read
         return -1;
       }
       from = this.#head.end;
       if (this.#head.status === SWITCHING_PROTOCOLS) throw new Error('the server switched protocols');
       if (this.#head.status >= 200) break;
+      if (++this.#interim > INTERIM_MAX) throw new Error(`more than ${INTERIM_MAX} interim responses`);
     }
     this.#carry = null;
     this.#lastHead = Buffer.from(bytes.subarray(0, from));
@@ -106,6 +111,7 @@ export class ResponseReader {
   #finish(): void {
     const reusable = this.#state !== UNTIL_CLOSE && !this.#head.closes;
     this.#state = HEAD;
+    this.#interim = 0;
     this.#onResponse(this.#head.status, reusable);
   }
 }

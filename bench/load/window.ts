@@ -1,5 +1,5 @@
 // One measured window: what is read at both ends of it, in the same tick as the request counter.
-import { cpuTimeUs } from '../proc.ts';
+import { cpuTimeUs, memoryOf } from '../proc.ts';
 import type { Connection } from './connection.ts';
 import { Latencies } from './latencies.ts';
 import type { LoadResult } from './protocol.ts';
@@ -31,15 +31,17 @@ export class Window {
   }
 
   close(nowMs: number, rest: { rssKib?: readonly number[]; lateUsP99?: number } = {}): LoadResult {
+    const cpuUs = cpuTimeUs(this.#pids) - this.#cpuUs;
     return {
       requests: this.latencies.count,
       refused: this.refused,
       elapsedMs: nowMs - this.startMs,
-      cpuUs: cpuTimeUs(this.#pids) - this.#cpuUs,
+      cpuUs,
       bytes: this.#bytes + bytesOf(this.#connections),
       latencyUs: this.latencies.summary(),
       curve: this.latencies.curve(),
       rssKib: rest.rssKib ?? [],
+      memory: memoryOf(this.#pids),
       generator: { cpuUs: ownCpuUs() - this.#ownCpuUs, lateUsP99: rest.lateUsP99 ?? null },
     };
   }

@@ -22,8 +22,17 @@ interface Asked {
   readonly request: RequestFacts;
 }
 
+/** One kind of request: the time with the largest table over that with the smallest. */
+export interface Flatness {
+  readonly requests: number;
+  readonly ratio: number;
+}
+
 /** Nanoseconds per decision, and the largest table against the smallest. */
-export async function decisionFigures(turns = TURNS, sizes: readonly number[] = SIZES): Promise<Figure[]> {
+export async function decisionFigures(
+  turns = TURNS,
+  sizes: readonly number[] = SIZES,
+): Promise<{ figures: Figure[]; flatness: Flatness[] }> {
   const figures = await fastestOf(
     SHAPES.flatMap((shape) => sizes.flatMap((size) => tasksOf(shape, size))),
     turns,
@@ -33,14 +42,13 @@ export async function decisionFigures(turns = TURNS, sizes: readonly number[] = 
   const series = SHAPES.flatMap((shape) =>
     REQUESTS.flatMap((requests) => VERDICTS.map((verdict) => ({ shape, requests, verdict }))),
   );
-  return [
-    ...figures,
-    ...series.map((of) => ({
-      name: nameOf(of, `${largest.toLocaleString('en')} against ${smallest}`),
-      value: ratioOf(figures, nameOf(of, largest), nameOf(of, smallest)),
-      unit: 'x',
-    })),
-  ];
+  const flat = series.map((of) => ({
+    name: nameOf(of, `${largest.toLocaleString('en')} against ${smallest}`),
+    value: ratioOf(figures, nameOf(of, largest), nameOf(of, smallest)),
+    unit: 'x',
+  }));
+  const flatness = flat.map(({ value }, i) => ({ requests: series[i]?.requests ?? 0, ratio: value }));
+  return { figures: [...figures, ...flat], flatness };
 }
 
 const VERDICTS = ['allow', 'deny'] as const;

@@ -1,4 +1,4 @@
 // Baseline of the idle scenario: a bare node:tls server without any proxy in it.
 import { nodeProcess } from './node-process.ts';
 
-export const bareTls = nodeProcess('bare-tls', { policies: 0, bodyBytes: 2 });
+export const bareTls = nodeProcess('bare-tls', { rules: 0, bodyBytes: 2 });

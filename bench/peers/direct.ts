@@ -4,7 +4,8 @@ import type { Peer } from './peer.ts';
 export const direct: Peer = {
   name: 'direct',
   tls: false,
-  policies: 0,
+  rules: 0,
+  knowsCallers: false,
   justInTime: false,
   version: () => '-',
   missing: () => null,

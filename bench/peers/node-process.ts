@@ -1,16 +1,17 @@
-// The two baselines one would otherwise write in Node, each in a process of its own.
+// The peers that are Node programs: baselines that one would otherwise write, and floors. Each in a process
+// of its own.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Program, programFile } from '../program.ts';
-import { type Peer, waitForPort } from './peer.ts';
+import { NODE, OPENSSL_CONF, type Peer, waitForPort } from './peer.ts';
 
 type Name<P = Program> = P extends `peers/processes/${infer N}` ? N : never;
 
 interface NodePeer {
   /** The package that it is made of, when that is none of ours: the npm tarball does not have it. */
   readonly needs?: string;
-  readonly policies: number;
+  readonly rules: number;
   readonly bodyBytes?: number;
 }
 
@@ -19,9 +20,10 @@ export function nodeProcess(name: Name, { needs, ...rest }: NodePeer): Peer {
   return {
     name,
     tls: true,
+    knowsCallers: false,
     justInTime: true,
     ...rest,
-    version: () => `Node ${process.version}${needs === undefined ? '' : `, ${needs}`}`,
+    version: () => NODE,
     missing: () => (needs === undefined || isInstalled(needs) ? null : `npm install ${needs}`),
     async start({ session, pki, upstreamPort }) {
       const port = await session.freePort();
@@ -29,6 +31,7 @@ export function nodeProcess(name: Name, { needs, ...rest }: NodePeer): Peer {
         name,
         command: process.execPath,
         args: [
+          `--openssl-config=${OPENSSL_CONF}`,
           programFile(`peers/processes/${name}`),
           String(port),
           String(upstreamPort),

@@ -6,10 +6,17 @@ import { ENTRY } from '../build.ts';
 import type { Child } from '../child.ts';
 import { plainGet } from '../plain-http.ts';
 import { processTree } from '../proc.ts';
-import { ROOT } from '../program.ts';
 import { authorizationPolicies, type BenchRule, benchRules } from '../rules.ts';
 import type { Session } from '../session.ts';
-import { type Peer, type PeerSetup, type RunningPeer, versionOf, waitUntil } from './peer.ts';
+import {
+  NODE,
+  OPENSSL_CONF,
+  type Peer,
+  type PeerSetup,
+  type RunningPeer,
+  versionOf,
+  waitUntil,
+} from './peer.ts';
 
 const RULES = 1_000;
 const FAMILY = 'sallyport';
@@ -31,9 +38,10 @@ function build(name: string, entry: string, rules: number): Peer {
     name,
     family: FAMILY,
     tls: true,
-    policies: rules,
+    rules: rules,
+    knowsCallers: true,
     justInTime: true,
-    version: () => `${versionOf(process.execPath, [entry, '--version'])} on Node ${process.version}`,
+    version: () => `${versionOf(process.execPath, [entry, '--version'], [/(\S+)\s*$/])}, ${NODE}`,
     missing: missingOurs,
     async start(setup) {
       const prepared = await prepareOurs(setup, rules);
@@ -139,7 +147,7 @@ export function launchOurs(
     command: process.execPath,
     args: [
       // As the image and the systemd unit start it.
-      `--openssl-config=${join(ROOT, 'deploy/openssl.cnf')}`,
+      `--openssl-config=${OPENSSL_CONF}`,
       ...(options.nodeArgs ?? []),
       options.entry ?? ENTRY.emitted,
       'proxy',

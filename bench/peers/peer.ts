@@ -3,9 +3,11 @@
 
 import { spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child } from '../child.ts';
 import type { Pki } from '../pki.ts';
+import { ROOT } from '../program.ts';
 import type { BenchRule } from '../rules.ts';
 import type { Session } from '../session.ts';
 
@@ -14,7 +16,7 @@ export interface PeerSetup {
   readonly session: Session;
   readonly pki: Pki;
   readonly upstreamPort: number;
-  /** The rule that allows the load; a peer with policies gets it among its others. */
+  /** The rule that allows the load; a peer whose rules name callers gets it among its others. */
   readonly allowed: BenchRule;
   /** Where CPU profiles of ours go, undefined = none. */
   readonly profileDirectory: string | undefined;
@@ -34,29 +36,35 @@ export interface Peer {
   readonly family?: string;
   /** False = plaintext straight to the application. */
   readonly tls: boolean;
-  /** Number of policies; 0 = the peer decides nothing. */
-  readonly policies: number;
+  /** How many; 0 = the peer decides nothing. */
+  readonly rules: number;
+  /** True when its rules name callers by their SPIFFE ID. */
+  readonly knowsCallers: boolean;
   /** True for a peer that compiles its hot code while it runs, and so needs a longer warm-up. */
   readonly justInTime: boolean;
   /** Size of its answers when it does not forward to the application. */
   readonly bodyBytes?: number;
-  /** What is measured: the first line that it prints about itself. */
+  /** Its version and its TLS library's, as it prints them. */
   version(): string;
   /** The exact command that installs it, when it is missing. */
   missing(): string | null;
   start(setup: PeerSetup): Promise<RunningPeer>;
 }
 
+/** The runtime of those that are Node programs. */
+export const NODE = `Node ${process.version}, OpenSSL ${process.versions.openssl}`;
+
+/** Tells OpenSSL to send no session tickets, which nobody may use: as image and systemd unit start ours. */
+export const OPENSSL_CONF = join(ROOT, 'deploy/openssl.cnf');
+
 /** A hundred thousand rules take their time. */
 const START_MS_MAX = 60_000;
 
-/** The version in what `command` prints about itself, `3.2.1-x`; `unknown` when it says none. */
-export function versionOf(command: string, args: readonly string[]): string {
+/** What the first group of each pattern finds in what `command` prints about itself. */
+export function versionOf(command: string, args: readonly string[], patterns: readonly RegExp[]): string {
   const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  const [text = ''] = `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n');
-  // A path before the word may hold a version of something else.
-  const after = text.slice(Math.max(0, text.lastIndexOf('version')));
-  return /\d+\.\d+\.\d+[-.+\w]*/.exec(after)?.[0] ?? 'unknown';
+  const text = `${stdout ?? ''}${stderr ?? ''}`;
+  return patterns.map((pattern) => pattern.exec(text)?.[1] ?? 'unknown').join(', ');
 }
 
 /** Waits until `port` accepts. @throws with the child's last output when it ends, or after a minute */

@@ -1,4 +1,4 @@
 // The floor: raw node:tls and node:net sockets without any of a proxy's work.
 import { nodeProcess } from './node-process.ts';
 
-export const rawRelay = nodeProcess('raw-relay', { policies: 0 });
+export const rawRelay = nodeProcess('raw-relay', { rules: 0 });

@@ -1,10 +1,10 @@
 // The figures behind every plot and table of the report: medians over rounds with their spread, as cells.
 import { round } from '../claim.ts';
-import { differences, type Pick, seriesOf } from '../points.ts';
+import { differences, type Reading, seriesOf } from '../points.ts';
 import type { Point, RunResult } from '../result.ts';
 import { isTooWide, ratios, type Summary, summarize } from '../statistics.ts';
 
-export const rssMb: Pick = (sample) => sample.rssMb;
+export const rssMb: Reading = (sample) => sample.rssMb;
 
 /** Our own name among the peers. */
 export const OURS = 'sallyport';
@@ -25,17 +25,21 @@ export function firstVariant(points: readonly Point[]): readonly Point[] {
 }
 
 /** Over the rounds that have a figure; null when none has. */
-export function summaryOf(point: Point | undefined, pick: Pick): Summary | null {
+export function summaryOf(point: Point | undefined, pick: Reading): Summary | null {
   return summaryOfValues(roundsOf(point, pick));
 }
 
 /** Ours over theirs, taken inside each round. */
-export function ratioOf(ours: Point | undefined, theirs: Point | undefined, pick: Pick): Summary | null {
+export function ratioOf(ours: Point | undefined, theirs: Point | undefined, pick: Reading): Summary | null {
   return summaryOfValues(ratios(roundsOf(ours, pick), roundsOf(theirs, pick)));
 }
 
 /** Ours minus theirs, taken inside each round. */
-export function differenceOf(ours: Point | undefined, theirs: Point | undefined, pick: Pick): Summary | null {
+export function differenceOf(
+  ours: Point | undefined,
+  theirs: Point | undefined,
+  pick: Reading,
+): Summary | null {
   return summaryOfValues(differences(ours, theirs, pick));
 }
 
@@ -72,15 +76,15 @@ export function grouped(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-/** `1,000 policies`; `no policy` for a peer that decides nothing. */
-export function policiesOf(result: RunResult, peer: string): string {
+/** `1,000 rules`; `no rule` for a peer that decides nothing. */
+export function rulesOf(result: RunResult, peer: string): string {
   const found = result.peers.find(({ name }) => name === peer);
   if (found === undefined) return '-';
-  if (found.policies === 0) return 'no policy';
-  return `${grouped(found.policies)} ${found.policies === 1 ? 'policy' : 'policies'}`;
+  if (found.rules === 0) return 'no rule';
+  return `${grouped(found.rules)} ${found.rules === 1 ? 'rule' : 'rules'}`;
 }
 
-function roundsOf(point: Point | undefined, pick: Pick): (number | null)[] {
+function roundsOf(point: Point | undefined, pick: Reading): (number | null)[] {
   return point === undefined ? [] : seriesOf([point], point.peer, pick);
 }
 

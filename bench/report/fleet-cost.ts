@@ -1,6 +1,6 @@
 // What a proxy beside everything costs: cores and memory of 1,000 sidecars, by the rate each of them serves.
 // Computed from one measured sidecar; a thousand were not started.
-import type { Pick } from '../points.ts';
+import type { Reading } from '../points.ts';
 import type { Point } from '../result.ts';
 import type { Table } from '../table.ts';
 import { cell, grouped, type HasPoints, pointsOf, rssMb, scaled, summaryOf } from './figures.ts';
@@ -9,7 +9,7 @@ const SIDECARS = 1_000;
 const RATES = [10, 100, 1_000] as const;
 const MB_PER_GB = 1_024;
 
-const cpuShare: Pick = (sample) => sample.cpuShare;
+const cpuShare: Reading = (sample) => sample.cpuShare;
 
 /** A row per `wanted` peer, from the scenario `latency`; null when none of the rates was measured. */
 export function fleetCost(result: HasPoints, wanted: (peer: string) => boolean = () => true): Table | null {

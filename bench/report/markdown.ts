@@ -1,6 +1,6 @@
 // What the README and docs/benchmarks.md say about a run, between their markers.
 import type { Claim } from '../claim.ts';
-import { cpuOf, type Pick } from '../points.ts';
+import { cpuOf, type Reading } from '../points.ts';
 import type { Point, RunResult } from '../result.ts';
 import type { Table } from '../table.ts';
 import { escapeMarkdown } from './escape.ts';
@@ -12,9 +12,9 @@ import {
   grouped,
   OURS,
   pointsOf,
-  policiesOf,
   ratioOf,
   rssMb,
+  rulesOf,
   summaryOf,
 } from './figures.ts';
 import { fleetCost } from './fleet-cost.ts';
@@ -86,7 +86,7 @@ function peersInShort(result: RunResult): string {
   if (points.length === 0) return '';
   const reference = points.find(({ peer }) => peer === REFERENCE);
   const open = pointsOf(result, 'latency').filter(({ x }) => x === RATE);
-  const added = (peer: string, pick: Pick): string => {
+  const added = (peer: string, pick: Reading): string => {
     const of = (name: string): Point | undefined => open.find((point) => point.peer === name);
     return differenceCell(differenceOf(of(peer), of(FLOOR), pick));
   };
@@ -101,7 +101,7 @@ function peersInShort(result: RunResult): string {
   ];
   const rows = points.map((point) => [
     point.peer,
-    policiesOf(result, point.peer),
+    rulesOf(result, point.peer),
     point.rounds.every((sample) => sample === null) ? 'failed' : cell(summaryOf(point, cpuOf)),
     cell(ratioOf(point, reference, cpuOf)),
     added(point.peer, ({ latencyUs }) => latencyUs.p50),

@@ -75,7 +75,7 @@ export function methodOf({ machine }: RunResult): string[] {
     'Every peer ran on this machine in this run, with the same certificates, TLS 1.3 only and no resumption, before the same application. Each had to prove first that mutual TLS is required and that what must be denied is denied; one that did not is named in the notes and was not measured.',
     where,
     'CPU time is that of the proxy’s whole process tree, in a closed loop, read together with the number of answered requests.',
-    'Latency is measured at constant rates and counts from the time a request was due, so that a stall is not left out; added latency is the difference to no proxy within the same round.',
+    'Latency is measured at constant rates and counts from when the load saw that a request was due, so that a stall is not left out; added latency is the difference to no proxy within the same round.',
     'Peers took turns, round after round. Ratios are taken inside a round, then the median; where the quartiles of the rounds are more than 15 % of the median apart (fewer than five rounds: the ends, 30 %), “noisy” or a range with a question mark stands instead of a figure.',
   ];
 }
@@ -84,7 +84,7 @@ export function methodOf({ machine }: RunResult): string[] {
 export function peersTable(result: RunResult): Table {
   return {
     title: 'Peers as measured',
-    columns: ['peer', 'version', 'TLS', 'policies'],
-    rows: result.peers.map(({ name, version, tls, policies }) => [name, version, tls, grouped(policies)]),
+    columns: ['peer', 'version', 'TLS', 'rules'],
+    rows: result.peers.map(({ name, version, tls, rules }) => [name, version, tls, grouped(rules)]),
   };
 }

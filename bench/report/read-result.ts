@@ -73,7 +73,7 @@ const runResult: z.ZodMiniType<RunResult> = z.object({
     stealShare: orNull,
   }),
   software: z.object({ sallyport: text, commit: z.nullable(text), node: text, openssl: text }),
-  peers: list(z.object({ name: text, version: text, policies: number, tls: text })),
+  peers: list(z.object({ name: text, version: text, rules: number, tls: text })),
   scenarios: list(scenario),
 });
 

@@ -32,7 +32,8 @@ export interface Change {
 /** One window, with or without changes. */
 interface Window {
   readonly loop: LoopDelay;
-  readonly load: LoadResult;
+  /** A sentence when the load broke off: a connection was cut, or answers stayed away. */
+  readonly load: LoadResult | string;
   /** Change written to first caller who sees it. */
   readonly effectMs: readonly number[];
 }
@@ -65,7 +66,9 @@ export async function changeUnderLoad(bench: Bench, setup: PeerSetup, change: Ch
   } finally {
     await child.stop();
   }
-  const failed = [...quiet, ...changing].reduce((sum, { load }) => sum + load.refused, 0);
+  const loads = [...quiet, ...changing].map(({ load }) => load);
+  const broken = loads.filter((load) => typeof load === 'string');
+  const failed = loads.reduce((sum, load) => sum + (typeof load === 'string' ? 1 : load.refused), 0);
   return {
     claims: [
       claimOf(change, quiet, changing),
@@ -83,6 +86,7 @@ export async function changeUnderLoad(bench: Bench, setup: PeerSetup, change: Ch
         rows: [rowOf('quiet', quiet), rowOf(change.name, changing)],
       },
     ],
+    notes: broken.map((fault) => `${change.name}: ${fault}`),
     data: { quiet, changing },
   };
 }
@@ -130,7 +134,9 @@ async function runWindow(
   await loopDelayOf(child); // resets it
   const target = targetOf(bench, { port: prepared.port, tls: true });
   const ms = bench.effort.seconds * 1_000;
-  const loaded = bench.load.run({ kind: 'constant-rate', target, ...LOAD, ms, pids: [child.pid] });
+  const loaded = bench.load
+    .run({ kind: 'constant-rate', target, ...LOAD, ms, pids: [child.pid] })
+    .catch(String);
   const [load, effectMs] = await Promise.all([loaded, changes?.() ?? []]);
   return { loop: await loopDelayOf(child), load, effectMs };
 }
@@ -165,12 +171,13 @@ async function changeSeveralTimes(
 
 function rowOf(name: string, windows: readonly Window[]): string[] {
   const median = (values: readonly number[]): string => round(summarize(values).median);
+  const latencies = windows.flatMap(({ load }) => (typeof load === 'string' ? [] : load.latencyUs));
   return [
     name,
     median(windows.map(({ loop }) => loop.maxMs)),
     median(windows.map(({ loop }) => loop.p99Ms)),
-    median(windows.map(({ load }) => load.latencyUs.max / 1_000)),
-    median(windows.map(({ load }) => load.latencyUs.p99 / 1_000)),
+    median(latencies.map(({ max }) => max / 1_000)),
+    median(latencies.map(({ p99 }) => p99 / 1_000)),
     median(windows.flatMap(({ effectMs }) => effectMs)),
   ];
 }

@@ -1,12 +1,11 @@
 // The decision alone, without any socket: 10, 1,000 and 100,000 rules, in a process of its own.
 import { round, upperBound } from '../claim.ts';
-import type { Figure } from '../micro/measure.ts';
+import type { decisionFigures } from '../micro/decision.ts';
 import { programFile } from '../program.ts';
 import type { Bench, Found, Scenario } from './scenario.ts';
 
 /** Time per decision with 100,000 rules over that with 10. */
 const FLAT_MAX = 1.25;
-const FLAT = / 256 requests, 100,000 against 10 rules$/;
 
 export const decision: Scenario = {
   name: 'decision',
@@ -26,28 +25,24 @@ async function run(bench: Bench): Promise<Found> {
     ipc: true,
   });
   // SAFETY: the only sender is micro/decision-process.ts.
-  const figures = (await child.nextMessage()) as readonly Figure[];
+  const { figures, flatness } = (await child.nextMessage()) as Awaited<ReturnType<typeof decisionFigures>>;
   await child.stop();
-  const of = (wanted: (name: string) => boolean): Figure[] => figures.filter(({ name }) => wanted(name));
+  const sets = [...new Set(flatness.map(({ requests }) => requests))];
   return {
-    claims: [
+    claims: sets.map((requests) =>
       upperBound({
-        text: `a decision with 100,000 rules <= ${FLAT_MAX} x one with 10`,
+        text: `a decision with 100,000 rules <= ${FLAT_MAX} x one with 10, ${requests.toLocaleString('en')} requests in turn`,
         bound: FLAT_MAX,
         // The worst of allow and deny, and of the shapes of policy.
-        values: [Math.max(...of((name) => FLAT.test(name)).map(({ value }) => value))],
+        values: [Math.max(...flatness.filter((of) => of.requests === requests).map(({ ratio }) => ratio))],
         unit: ' x',
       }),
-    ],
+    ),
     tables: [
       {
         title: 'one decision; distinct requests in turn, each with its own rule',
         columns: ['decision', 'figure', 'unit'],
-        rows: of((name) => name.includes(' requests, ')).map(({ name, value, unit }) => [
-          name,
-          round(value),
-          unit,
-        ]),
+        rows: figures.map(({ name, value, unit }) => [name, round(value), unit]),
       },
     ],
     data: { figures },

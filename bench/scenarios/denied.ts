@@ -1,12 +1,13 @@
 // What a denied request costs: nothing reaches the application, but the proxy answers, counts and logs.
+import { DENIED_PATH } from '../check.ts';
 import { envoy1, envoy1000 } from '../peers/envoy.ts';
 import { haproxy } from '../peers/haproxy.ts';
 import { nginx } from '../peers/nginx.ts';
 import { ours } from '../peers/ours.ts';
 import { pointTable } from '../points.ts';
-import { LOAD_COLUMNS } from './requests.ts';
+import { LOAD_COLUMNS } from './load-columns.ts';
 import { closedLoop, measureInTurn, warmUp } from './rounds.ts';
-import { type Bench, DENIED_PATH, type Found, type Scenario, targetOf } from './scenario.ts';
+import { type Bench, type Found, type Scenario, targetOf } from './scenario.ts';
 
 export const denied: Scenario = {
   name: 'denied',

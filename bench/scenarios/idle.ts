@@ -10,7 +10,7 @@ import type { Peer, RunningPeer } from '../peers/peer.ts';
 import { memoryOf } from '../proc.ts';
 import { ratios, summarize } from '../statistics.ts';
 import { treeOf } from './line-up.ts';
-import { type Bench, type Found, type Scenario, targetOf } from './scenario.ts';
+import type { Bench, Found, Scenario } from './scenario.ts';
 
 const CONNECTIONS = 2_000;
 /** Opened and closed before the first reading, so that code and arenas are not counted as connections. */
@@ -67,11 +67,11 @@ async function run(bench: Bench): Promise<Found> {
 }
 
 async function measure(bench: Bench, peer: Peer): Promise<number> {
-  const running = await peer.start(bench.setup);
+  const { running, target } = await bench.lineUp.fresh(peer);
   try {
     const open = {
       kind: 'open',
-      target: targetOf(bench, { port: running.port, tls: peer.tls }),
+      target,
       concurrency: CONCURRENCY,
       dripMs: null,
     } as const;

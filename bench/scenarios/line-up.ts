@@ -31,6 +31,7 @@ export class LineUp {
   readonly #bodyBytes: number;
   readonly #progress: (text: string) => void;
   readonly #known = new Map<string, Contestant | string>();
+  readonly #measured = new Map<string, MeasuredPeer>();
 
   constructor(
     setup: PeerSetup,
@@ -75,11 +76,16 @@ export class LineUp {
     await running.child?.stop();
   }
 
-  /** Everyone who was measured so far, as the checks saw them. */
+  /** Starts and proves a process of its own for one measurement. @throws when it fails */
+  async fresh(peer: Peer): Promise<Contestant> {
+    const started = await this.#start(peer);
+    if (typeof started === 'string') throw new Error(started);
+    return started;
+  }
+
+  /** Everyone who passed a check so far, as it saw them. */
   measured(): MeasuredPeer[] {
-    return [...this.#known.values()]
-      .filter((known) => typeof known !== 'string')
-      .map(({ peer, tls }) => ({ name: peer.name, version: peer.version(), policies: peer.policies, tls }));
+    return [...this.#measured.values()];
   }
 
   #isWanted({ name, family = name }: Peer): boolean {
@@ -94,6 +100,8 @@ export class LineUp {
       const report = await check(peer, running, { pki: this.#setup.pki, path: ALLOWED_PATH, bodyBytes });
       if (report.fault === null) {
         const target = targetOf({ setup: this.#setup }, { port: running.port, tls: peer.tls });
+        const { name, rules } = peer;
+        this.#measured.set(name, { name, version: peer.version(), rules, tls: report.tls });
         return { peer, running, target, pids: () => treeOf(running), tls: report.tls };
       }
       await running.child?.stop();

@@ -2,7 +2,6 @@
 // the end.
 import { upperBound } from '../claim.ts';
 import { ours } from '../peers/ours.ts';
-import { memoryOf } from '../proc.ts';
 import { quantile } from '../statistics.ts';
 import type { Bench, Found, Scenario } from './scenario.ts';
 
@@ -23,8 +22,9 @@ export const memory: Scenario = {
 };
 
 async function run(bench: Bench): Promise<Found> {
-  const { contestants, notes } = await bench.lineUp.of([ours]);
-  const [contestant] = contestants;
+  const { installed, notes } = bench.lineUp.installed([ours]);
+  // A process of its own: what other scenarios needed is not what this one measures.
+  const contestant = installed.length === 0 ? undefined : await bench.lineUp.fresh(ours);
   const curveMb: number[] = [];
   const endMb: number[] = [];
   if (contestant !== undefined) {
@@ -42,7 +42,8 @@ async function run(bench: Bench): Promise<Found> {
       samples: SAMPLES,
     });
     curveMb.push(...result.rssKib.map((kib) => kib / 1_024));
-    endMb.push(memoryOf(pids).rssKib / 1_024);
+    endMb.push(result.memory.rssKib / 1_024);
+    await contestant.running.child?.stop();
   }
   return {
     claims: [

@@ -3,7 +3,6 @@
 import { round } from '../claim.ts';
 import type { Curve } from '../load/latencies.ts';
 import type { ClosedLoopJob, LoadResult, Target } from '../load/protocol.ts';
-import { memoryOf } from '../proc.ts';
 import type { Point, Sample } from '../result.ts';
 import { summarize } from '../statistics.ts';
 import type { Contestant } from './line-up.ts';
@@ -53,10 +52,9 @@ async function measureOnce(entry: Entry, onCurve: (curve: Curve) => void): Promi
   if (result.refused > 0)
     throw new Error(`${result.refused} of ${result.requests} answers had another status than expected`);
   onCurve(result.curve);
-  const pids = contestant.pids();
-  const own = pids.length > 0;
+  const own = contestant.running.child !== null;
   const elapsedUs = result.elapsedMs * 1_000;
-  const memory = memoryOf(pids);
+  const { memory } = result;
   return {
     cpuUsPerRequest: own ? result.cpuUs / result.requests : null,
     cpuShare: own ? result.cpuUs / elapsedUs : null,
@@ -77,14 +75,22 @@ const FIRST_WARMUP = { requests: 5_000, msMax: 1_500 };
 const FIRST_WARMUP_JUST_IN_TIME = { requests: 40_000, msMax: 4_000 };
 const WARMUP = { requests: 2_000, msMax: 500 };
 
-/** Load until a peer that compiles while it runs has compiled; faults show in the rounds. */
-export async function warmUp(bench: Bench, contestants: readonly Contestant[]): Promise<void> {
+/** Load until a peer that compiles while it runs has compiled. */
+export async function warmUp(
+  bench: Bench,
+  contestants: readonly Contestant[],
+  connections = bench.options.connections,
+): Promise<void> {
   for (const contestant of contestants) {
     if (bench.lineUp.warm.has(contestant.peer.name)) continue;
-    bench.lineUp.warm.add(contestant.peer.name);
     bench.progress(`warming up ${contestant.peer.name}`);
     const warmup = contestant.peer.justInTime ? FIRST_WARMUP_JUST_IN_TIME : FIRST_WARMUP;
-    await closedLoop(bench, contestant, { warmup, ms: 10 }).catch(() => null);
+    try {
+      await closedLoop(bench, contestant, { connections, warmup, ms: 10 });
+      bench.lineUp.warm.add(contestant.peer.name);
+    } catch {
+      // A fault that lasts shows in the rounds.
+    }
   }
 }
 

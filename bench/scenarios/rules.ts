@@ -62,6 +62,7 @@ async function run(bench: Bench): Promise<Found> {
         bound: FLAT_MAX,
         values: ratios(ofOurs('100,000 rules'), ofOurs('100 rules')),
         unit: ' x',
+        rounds: bench.effort.rounds,
       }),
     ],
     points,

@@ -38,8 +38,6 @@ export interface Scenario {
 
 /** The path that the rules allow to the load. */
 export const ALLOWED_PATH = '/items/7';
-/** A path that no rule allows. */
-export const DENIED_PATH = '/not-in-any-rule';
 
 /** Where the load connects to reach a peer. */
 export function targetOf(

@@ -41,7 +41,10 @@ async function run(bench: Bench): Promise<Found> {
               bench.load.run({ kind: 'constant-rate', target, ...LOAD, ms, pids: contestant.pids() });
             if (count === 0) return measured();
             await bench.load.run({ kind: 'open', target, count, concurrency: 16, dripMs: DRIP_MS });
-            const result = await measured().finally(() => bench.load.run({ kind: 'release' }));
+            const result = await measured();
+            const released = await bench.load.run({ kind: 'release' });
+            // A peer that sheds them would look best.
+            if (released.refused > 0) throw new Error(`${released.refused} slow clients were cut off`);
             return result;
           },
         }),

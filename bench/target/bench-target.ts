@@ -4,7 +4,6 @@ import { accessSync, constants, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { formatDiagnostic, SallyportError } from '../../core/errors.ts';
-import { judge } from '../slo.ts';
 import { type Endpoint, type Endpoints, openEndpoints } from './endpoint.ts';
 import type { Fault } from './faults.ts';
 import { figureFor } from './figures.ts';
@@ -13,6 +12,7 @@ import { type Probe, probe } from './probe.ts';
 import { formatResult } from './report.ts';
 import { type SideResult, TARGET_SCHEMA, type TargetResult } from './result.ts';
 import { type FirstFaults, measure, type Plan, type RateRounds } from './rounds.ts';
+import { judge } from './slo.ts';
 import { TARGET_USAGE } from './usage.ts';
 
 export { TARGET_USAGE };

@@ -1,4 +1,10 @@
 // From rounds to figures: one value a round for each metric, and when they say nothing.
+
+import { LATE_US_MAX } from '../load/arrivals.ts';
+import { isTooWide, type Summary, summarize } from '../statistics.ts';
+import type { Side } from './endpoint.ts';
+import { type Round, total } from './round.ts';
+import type { RateRounds } from './rounds.ts';
 import {
   type Figure,
   isAdded,
@@ -7,14 +13,8 @@ import {
   type Objective,
   type Percentile,
   percentileOf,
-} from '../slo.ts';
-import { isTooWide, type Summary, summarize } from '../statistics.ts';
-import type { Side } from './endpoint.ts';
-import { type Round, total } from './round.ts';
-import type { RateRounds } from './rounds.ts';
+} from './slo.ts';
 
-/** Later than that, arrivals come in bursts instead of at a rate. Timers alone are 1 ms late. */
-const LATE_US_MAX = 10_000;
 /** Above this share of a CPU this process waits for itself. */
 const CPU_SHARE_MAX = 0.9;
 /**

@@ -43,9 +43,9 @@ export class Lane implements ConnectionEvents {
     return open !== null;
   }
 
-  response(_connection: Connection, status: number, reusable: boolean): void {
-    // Some servers say 408 before they close an idle connection.
-    if (!this.#busy || !reusable) this.#drop();
+  response(connection: Connection, status: number, reusable: boolean): void {
+    // Some servers say 408 before they close an idle connection; some answer before they have read it all.
+    if (!this.#busy || !reusable || connection.socket.writableLength > 0) this.#drop();
     if (!this.#busy) return;
     this.#busy = false;
     this.#events.answered(this, status);

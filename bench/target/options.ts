@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { didYouMean, SallyportError } from '../../core/errors.ts';
 import { parseSpiffeId } from '../../core/spiffe-id.ts';
-import { isAdded, type Objective, parseSlo } from '../slo.ts';
+import { isAdded, type Objective, parseSlo } from './slo.ts';
 
 export interface TargetOptions {
   readonly target: URL;
@@ -174,7 +174,8 @@ function readHeaders(lines: readonly string[]): string[] {
     const value = line.slice(colon + 1).trim();
     // RFC 9110 section 5.1 and 5.5
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
-      throw usage(`\`--header ${line.slice(0, 100)}\` is no header field`, "write 'name: value'");
+      // The value may be a secret.
+      throw usage(`\`--header ${name || '…'}\` is no header field`, "write 'name: value'");
     if (line.length > HEADER_BYTES_MAX) throw usage(`\`--header ${name}\` is too long`, '8 KiB at most');
     if (FRAMING_FIELDS.has(name.toLowerCase()))
       throw usage(`\`--header ${name}\` is set by this program`, 'leave it out');

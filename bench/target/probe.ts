@@ -2,9 +2,9 @@
 import { TLSSocket } from 'node:tls';
 import { printable } from '../../certs/names.ts';
 import { Connection } from '../load/connection.ts';
+import { uriNames } from '../load/server-identity.ts';
 import type { Endpoint } from './endpoint.ts';
 import { connectionFault, type Fault, isExpected, statusFault, timeoutFault } from './faults.ts';
-import { uriNames } from './server-identity.ts';
 
 export interface Probe {
   readonly status: number;

@@ -1,6 +1,5 @@
 // The result as text: objectives first, then a table a rate, then what failed and what to know about it.
 import { round } from '../claim.ts';
-import { type Figure, PERCENTILES, type SloVerdict } from '../slo.ts';
 import { summarize } from '../statistics.ts';
 import { formatTable, type Table } from '../table.ts';
 import type { Side } from './endpoint.ts';
@@ -9,6 +8,7 @@ import { figureOf, generatorLimit, latencyFigure, roundsOf } from './figures.ts'
 import { sidesOf, type TargetResult } from './result.ts';
 import { formatMs, type Round, total } from './round.ts';
 import type { RateRounds } from './rounds.ts';
+import { type Figure, PERCENTILES, type SloVerdict } from './slo.ts';
 
 const COLOURS: Readonly<Record<SloVerdict, number>> = {
   holds: 32,
@@ -33,7 +33,7 @@ export function formatResult(result: TargetResult, color: boolean): string {
       ? `${TOO_FEW}: too few requests, or no fair measurement`
       : '',
     tables.some((table) => table.includes(NOISY))
-      ? `${NOISY}: the rounds differ by more than 30 % and 0.1 ms`
+      ? `${NOISY}: the rounds differ too much, and by more than 0.1 ms`
       : '',
   ];
   const parts = [

@@ -1,9 +1,10 @@
 // What a run against a target measured, as `--json` writes it; the text is made from it.
-import type { Judgement } from '../slo.ts';
+
 import type { Side } from './endpoint.ts';
 import type { Fault } from './faults.ts';
 import type { Probe } from './probe.ts';
 import type { RateRounds } from './rounds.ts';
+import type { Judgement } from './slo.ts';
 
 /** Raised when a reader of an older file would misread a newer one. */
 export const TARGET_SCHEMA = 1;

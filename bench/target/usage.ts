@@ -16,7 +16,7 @@ who calls, and whom
 
 what is sent
   --method GET           HEAD, POST, …
-  --header 'NAME: VALUE' may be repeated
+  --header 'NAME: VALUE' may be repeated; sent to --direct too
   --body FILE            at most 16 MiB; the method is then POST unless given
   --expect STATUS        without it any 2xx; other statuses are errors
 

@@ -5,9 +5,9 @@ import { Buffer } from 'node:buffer';
 
 /** What one read of the application brings, and a head before it. */
 const BLOCK_BYTES = 69_632;
-/** Less is cheaper cut from Node's own pool. */
-const PIECE_BYTES_MIN = 16_384;
-/** Free blocks kept: 4 MiB. What more there was in a busy moment is left to the collector. */
+/** Less would hold more memory than the back-pressure counts. */
+const PIECE_BYTES_MIN = 49_152;
+/** Free blocks kept, 4.25 MiB. What more there was in a busy moment is left to the collector. */
 const FREE_MAX = 64;
 
 export interface Block {
@@ -18,20 +18,25 @@ export interface Block {
 
 /** The blocks of one listener. */
 export class Blocks {
-  private readonly free: Block[] = [];
+  private readonly free: (Block & { lent: boolean })[] = [];
 
   /** A block for `length` bytes; null when that is too little or too much for one. */
   take(length: number): Block | null {
     if (length < PIECE_BYTES_MIN || length > BLOCK_BYTES) return null;
-    return this.free.pop() ?? this.create();
+    const block = this.free.pop();
+    if (block === undefined) return this.create();
+    block.lent = true;
+    return block;
   }
 
-  private create(): Block {
-    const block: Block = {
+  private create(): Block & { lent: boolean } {
+    const block = {
       bytes: Buffer.allocUnsafeSlow(BLOCK_BYTES),
-      // INVARIANT: called once for each time it was taken; a stream calls a write's callback once.
+      lent: true,
+      // A stream calls a write's callback once; were it twice, two callers would share the memory.
       release: () => {
-        if (this.free.length < FREE_MAX) this.free.push(block);
+        if (block.lent && this.free.length < FREE_MAX) this.free.push(block);
+        block.lent = false;
       },
     };
     return block;

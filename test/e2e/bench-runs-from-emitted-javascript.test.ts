@@ -18,6 +18,7 @@ beforeAll(() => {
   emitted.close();
   const harness = spawnSync(process.execPath, [join(root, 'bench/emit.ts'), dist], { encoding: 'utf8' });
   expect(harness.status, harness.stderr).toBe(0);
+  cpSync(join(root, 'deploy'), join(folder, 'deploy'), { recursive: true });
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
   const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
   const { packages }: { packages: Record<string, { dev?: boolean }> } = JSON.parse(lock);

@@ -1,20 +1,31 @@
 // The bodies of all answers leave through blocks of memory that are used again: a caller that reads late, and
 // one beside callers that leave in the middle, must still get what its own request was answered.
-import type { TLSSocket } from 'node:tls';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { once } from 'node:events';
+import net from 'node:net';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Stage, type SvidFiles } from './stage/stage.ts';
-import { Application, call, get, type Wire } from './stage/wire.ts';
+import { Application, call, get, Wire } from './stage/wire.ts';
 
 /** More than the sockets on the way take, so that blocks wait for their reader. */
 const BODY_BYTES = 6_000_000;
 const LATE_MS = 1_500;
+
+// Where plaintext is spoken the kernel reads from the blocks themselves; under TLS they are encrypted first.
+const MODES = [
+  { mode: 'mutual TLS', listener: '' },
+  { mode: 'plaintext', listener: 'mtls: off' },
+] as const;
+const POLICY = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: anybody, namespace: shop }
+spec: { action: ALLOW, rules: [{}] }
+`;
 
 let stage: Stage;
 let application: Application;
 let web: SvidFiles;
 
 beforeAll(async () => {
-  stage = await Stage.create();
   application = await Application.start((wire) => {
     wire.socket.on('data', () => {
       for (let end = wire.text.indexOf('\r\n\r\n'); end >= 0; end = wire.text.indexOf('\r\n\r\n')) {
@@ -23,14 +34,11 @@ beforeAll(async () => {
       }
     });
   });
-  web = await stage.svid('web', 'spiffe://example.org/ns/shop/sa/web');
-  await stage.start({ upstreamPort: application.port });
 });
 
-afterAll(async () => {
-  await stage?.close();
-  application?.close();
-});
+afterAll(() => application?.close());
+
+afterEach(() => stage?.close());
 
 /** Upper-case letters come with a length, lower-case ones in chunks. */
 function answer({ socket }: Wire, letter: string): void {
@@ -42,24 +50,32 @@ function answer({ socket }: Wire, letter: string): void {
   if (letter !== letter.toUpperCase()) socket.write('\r\n0\r\n\r\n');
 }
 
-test('eight late readers beside quick ones and such that leave', async () => {
+test.each(MODES)('eight late readers beside quick ones and such that leave: $mode', async ({ listener }) => {
+  stage = await Stage.create();
+  web = await stage.svid('web', 'spiffe://example.org/ns/shop/sa/web');
+  const policies = { 'anybody.yaml': POLICY };
+  await stage.start({ upstreamPort: application.port, listener, policies });
+  const caller = (): Promise<Wire> => (listener === '' ? call(stage, web) : plainCall(stage));
   const letters = [...'ABCDghij'];
-  const late = letters.map((letter) => read(letter, { lateMs: LATE_MS }));
+  const late = letters.map(async (letter) => read(await caller(), letter, { lateMs: LATE_MS }));
   const quick = [...'MNOPqrst'].map(async (letter) => {
-    for (let i = 0; i < 4; i++) expect(await read(letter, {})).toBe('');
+    for (let i = 0; i < 4; i++) expect(await read(await caller(), letter, {})).toBe('');
   });
   const leaving = [...'VWXYz'].map(async (letter) => {
-    for (let i = 0; i < 6; i++) await read(letter, { bytesMax: 200_000 * (i + 1) });
+    for (let i = 0; i < 6; i++) await read(await caller(), letter, { bytesMax: 200_000 * (i + 1) });
   });
   await Promise.all([...quick, ...leaving]);
   expect(await Promise.all(late)).toEqual(letters.map(() => ''));
 });
 
 /** What was wrong with the body of an answer, looked at byte by byte; leaves after `bytesMax`. */
-async function read(letter: string, options: { lateMs?: number; bytesMax?: number }): Promise<string> {
+async function read(
+  caller: Wire,
+  letter: string,
+  options: { lateMs?: number; bytesMax?: number },
+): Promise<string> {
   const { lateMs = 0, bytesMax = Number.POSITIVE_INFINITY } = options;
-  const caller = await call(stage, web);
-  const socket = caller.socket as TLSSocket;
+  const { socket } = caller;
   const chunked = letter !== letter.toUpperCase();
   return new Promise((resolve) => {
     let bytes = 0;
@@ -98,4 +114,10 @@ async function read(letter: string, options: { lateMs?: number; bytesMax?: numbe
 
 function isFraming(byte: number): boolean {
   return byte === 0x0d || byte === 0x0a || (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66);
+}
+
+async function plainCall({ port }: Stage): Promise<Wire> {
+  const socket = net.connect({ host: '127.0.0.1', port });
+  await once(socket, 'connect');
+  return new Wire(socket);
 }

@@ -7,7 +7,7 @@ import { isAllowed, settingsFrom } from './settings.ts';
 const settings = settingsFrom(process.argv.slice(2));
 const proxy = httpProxy.createProxyServer({
   target: { host: '127.0.0.1', port: settings.upstreamPort },
-  agent: new Agent({ keepAlive: true, maxSockets: 64 }),
+  agent: new Agent({ keepAlive: true, maxSockets: 1_024 }),
 });
 proxy.on('error', (_error, _request, response) => response.destroy());
 

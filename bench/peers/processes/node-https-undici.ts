@@ -5,7 +5,7 @@ import { type Dispatcher, Pool } from 'undici';
 import { isAllowed, settingsFrom } from './settings.ts';
 
 const settings = settingsFrom(process.argv.slice(2));
-const pool = new Pool(`http://127.0.0.1:${settings.upstreamPort}`, { connections: 64, pipelining: 1 });
+const pool = new Pool(`http://127.0.0.1:${settings.upstreamPort}`, { connections: 1_024, pipelining: 1 });
 
 createServer(settings.server, (request, response) => {
   if (!isAllowed(request)) {

@@ -4,14 +4,14 @@ import { round } from '../../claim.ts';
 import { cpuOf } from '../../points.ts';
 import type { RunResult } from '../../result.ts';
 import { isTooWide, type Summary } from '../../statistics.ts';
-import { cell, firstVariant, grouped, OURS, pointsOf, policiesOf, summaryOf } from '../figures.ts';
+import { cell, firstVariant, grouped, OURS, pointsOf, rulesOf, summaryOf } from '../figures.ts';
 import { WIDE_NOTE } from './over-variants.ts';
 import { linearScale, type Scale } from './scale.ts';
 import { label, line, PLOT_WIDTH, type Plot, peerGroup, px } from './svg.ts';
 
 interface Row {
   readonly peer: string;
-  readonly policies: string;
+  readonly rules: string;
   readonly summary: Summary;
 }
 
@@ -28,7 +28,7 @@ export function cpuPlot(result: RunResult): Plot | null {
   const height = TOP + rows.length * ROW + 40;
   const scale = linearScale(Math.max(...rows.map(({ summary }) => summary.max)), { from: LEFT, to: RIGHT });
   const wide = rows.some(({ summary }) => isTooWide(summary));
-  const said = rows.map(({ peer, policies, summary }) => `${peer} (${policies}): ${cell(summary)}`);
+  const said = rows.map(({ peer, rules, summary }) => `${peer} (${rules}): ${cell(summary)}`);
   return {
     id: 'cpu',
     title: 'CPU time of the proxy per request, µs',
@@ -45,7 +45,7 @@ export function cpuPlot(result: RunResult): Plot | null {
 function rowsOf(result: RunResult): Row[] {
   const rows = firstVariant(pointsOf(result, 'requests')).flatMap((point) => {
     const summary = summaryOf(point, cpuOf);
-    return summary === null ? [] : [{ peer: point.peer, policies: policiesOf(result, point.peer), summary }];
+    return summary === null ? [] : [{ peer: point.peer, rules: rulesOf(result, point.peer), summary }];
   });
   return rows.sort((a, b) => a.summary.median - b.summary.median);
 }
@@ -59,10 +59,10 @@ function axis({ at, ticks }: Scale, height: number): string {
   return parts.join('\n');
 }
 
-function bar({ peer, policies, summary }: Row, { at }: Scale, top: number): string {
+function bar({ peer, rules, summary }: Row, { at }: Scale, top: number): string {
   const middle = top + ROW / 2;
   const { min, max, median } = summary;
-  const name = label({ x: LEFT - 12, y: middle + 4, text: `${peer}, ${policies}`, anchor: 'end' });
+  const name = label({ x: LEFT - 12, y: middle + 4, text: `${peer}, ${rules}`, anchor: 'end' });
   const range = isTooWide(summary);
   const place = `x="${LEFT}" y="${px(middle - BAR / 2)}" width="${px(at(median) - LEFT)}" height="${BAR}"`;
   const filled = `<rect class="bar" ${place}/>`;

@@ -29,7 +29,7 @@ export function latencyPlot(result: RunResult): Plot | null {
     title: `Latency at a constant rate of ${first.variant}`,
     description: `Latency by percentile. ${series.map(inWords).join('; ')}.`,
     caption: [
-      'Latency counts from the time a request was due. All rounds of a peer in one line. Lower is better.',
+      'Latency counts from when a request was seen to be due; the median of the rounds at each percentile. Lower is better.',
       'Both scales are logarithmic: as far from 90 % to 99 % as from 99 % to 99.9 %.',
     ],
     xTitle: 'share of requests answered within this time',

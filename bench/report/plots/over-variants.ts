@@ -1,5 +1,5 @@
 // One figure of a scenario's points against its variants, a line per peer: medians over rounds with spread.
-import type { Pick } from '../../points.ts';
+import type { Reading } from '../../points.ts';
 import type { Point } from '../../result.ts';
 import { isTooWide } from '../../statistics.ts';
 import { cell, grouped, summaryOf } from '../figures.ts';
@@ -18,7 +18,7 @@ export interface Wanted {
   /** Figure and unit. */
   readonly yTitle: string;
   readonly points: readonly Point[];
-  readonly pick: Pick;
+  readonly pick: Reading;
 }
 
 /** Null unless some peer was measured under two variants or more. */
@@ -44,7 +44,7 @@ export function plotOverVariants({ id, title, xTitle, yTitle, points, pick }: Wa
   });
 }
 
-function seriesOf(points: readonly Point[], pick: Pick): Series[] {
+function seriesOf(points: readonly Point[], pick: Reading): Series[] {
   const peers = [...new Set(points.map(({ peer }) => peer))];
   return peers.flatMap((peer) => {
     const marks = points
@@ -55,7 +55,7 @@ function seriesOf(points: readonly Point[], pick: Pick): Series[] {
   });
 }
 
-function markOf(point: Point, pick: Pick): Mark[] {
+function markOf(point: Point, pick: Reading): Mark[] {
   const summary = summaryOf(point, pick);
   if (summary === null || summary.min <= 0 || point.x === null || point.x <= 0) return [];
   const { min, max, median } = summary;
@@ -89,7 +89,7 @@ function captionOf(logarithmic: boolean, wide: boolean): string[] {
 export const WIDE_NOTE =
   'A thick pale bar without a mark is a range: its rounds differ too much for one figure.';
 
-function inWords(points: readonly Point[], pick: Pick): string {
+function inWords(points: readonly Point[], pick: Reading): string {
   return points
     .map((point) => `${point.peer} at ${point.variant}: ${cell(summaryOf(point, pick))}`)
     .join('; ');

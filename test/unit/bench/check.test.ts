@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TlsOptions } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { check } from '../../../bench/check.ts';
-import type { Peer } from '../../../bench/peers/peer.ts';
+import { type Peer, waitForPort } from '../../../bench/peers/peer.ts';
 import { makePki, type Pki } from '../../../bench/pki.ts';
+import { programFile } from '../../../bench/program.ts';
 import { Session } from '../../../bench/session.ts';
+import { freePorts } from '../../../core/free-ports.ts';
 
 const session = new Session();
 const servers: Server[] = [];
@@ -44,10 +46,11 @@ async function serve(options: TlsOptions, bodyBytes = 16, denies = true): Promis
   return (server.address() as AddressInfo).port;
 }
 
-const peer = (policies: number): Peer => ({
+const peer = (rules: number): Peer => ({
   name: 'test',
   tls: true,
-  policies,
+  rules,
+  knowsCallers: false,
   justInTime: false,
   version: () => '-',
   missing: () => null,
@@ -92,7 +95,28 @@ describe('check', () => {
     expect((await check(peer(1), running, expected())).fault).toMatch(fault);
   });
 
-  it('asks a peer without policies for no denial', async () => {
+  it('notices session tickets', async () => {
+    const [port = 0] = await freePorts(1);
+    const args = [programFile('peers/processes/bare-tls'), String(port), '0'];
+    const files = [pki.server.certificate, pki.server.key, pki.authority];
+    const child = session.start({ name: 'bare', command: process.execPath, args: [...args, ...files] });
+    await waitForPort(child, port);
+    const { fault } = await check(peer(0), { port, child: null }, { ...expected(), bodyBytes: 2 });
+    expect(fault).toBe('it sent 2 session tickets');
+    await child.stop();
+  });
+
+  it.each([
+    { name: 'everybody', knowsCallers: true, fault: /a caller that no rule allows got status 200/ },
+    { name: 'everybody, and says so', knowsCallers: false, fault: null },
+  ])('a peer that allows $name', async ({ knowsCallers, fault }) => {
+    const running = { port: await serve({}), child: null };
+    const report = await check({ ...peer(1), knowsCallers }, running, expected());
+    if (fault === null) expect(report.fault).toBeNull();
+    else expect(report.fault).toMatch(fault);
+  });
+
+  it('asks a peer without rules for no denial', async () => {
     const running = { port: await serve({}, 16, false), child: null };
     expect((await check(peer(0), running, expected())).fault).toBeNull();
   });

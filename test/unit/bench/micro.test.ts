@@ -76,7 +76,7 @@ describe('ratioOf', () => {
 describe('every bench has figures: one turn of', () => {
   // Where the size makes the time, smaller ones.
   const smaller: Readonly<Record<string, () => Promise<Figure[]>>> = {
-    decision: () => decisionFigures(1, [10, 100]),
+    decision: async () => (await decisionFigures(1, [10, 100])).figures,
     compile: () => compileFigures(1, [10, 100]),
     swap: () => swapFigures(1, [200, 1_000]),
   };

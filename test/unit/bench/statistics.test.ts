@@ -65,7 +65,7 @@ describe('upperBound', () => {
     {
       name: 'above, on a machine that is slow without it',
       values: [2, 2.1],
-      floor: { name: 'nothing', values: [0.1, 1.2], max: 1 },
+      floor: { name: 'nothing', values: [0.1, 1.2, 1.2], max: 1 },
       verdict: 'unclear',
       figure: '2.00-2.10 x, but nothing alone took 1.20 x: the machine is busy',
     },
@@ -76,10 +76,32 @@ describe('upperBound', () => {
       verdict: 'does not hold',
       figure: '2.05 x (2.00-2.10 x over 2)',
     },
+    {
+      name: 'above, on a machine that was slow without it once',
+      values: [2, 2.1],
+      floor: { name: 'nothing', values: [0.1, 0.1, 1.2], max: 1 },
+      verdict: 'does not hold',
+      figure: '2.05 x (2.00-2.10 x over 2)',
+    },
+    {
+      name: 'below, but a round failed',
+      values: [1, 1.1],
+      rounds: 3,
+      verdict: 'unclear',
+      figure: '1.00-1.10 x, but only 2 of 3 rounds gave a figure',
+    },
+    {
+      name: 'above, and a round failed',
+      values: [1.6, 1.7],
+      rounds: 3,
+      verdict: 'does not hold',
+      figure: '1.65 x (1.60-1.70 x over 2)',
+    },
     { name: 'nothing', values: [], verdict: 'not measured', figure: 'no round was measured' },
   ];
-  it.each(rows)('$name', ({ values, floor, verdict, figure }) => {
-    const options = { text: 'cost', bound: 1.45, values, unit: ' x' };
+  it.each(rows)('$name', ({ values, floor, rounds, verdict, figure }) => {
+    const planned = rounds === undefined ? {} : { rounds };
+    const options = { text: 'cost', bound: 1.45, values, unit: ' x', ...planned };
     const claim = upperBound(floor === undefined ? options : { ...options, floor });
     expect({ verdict: claim.verdict, figure: claim.figure }).toEqual({ verdict, figure });
   });

@@ -1,9 +1,9 @@
 // From rounds to figures: what is quoted, what is too noisy, and what says nothing.
 import { describe, expect, it } from 'vitest';
-import { parseSlo } from '../../../bench/slo.ts';
 import { figureFor, figureOf, generatorLimit } from '../../../bench/target/figures.ts';
 import type { Round } from '../../../bench/target/round.ts';
 import type { Pair } from '../../../bench/target/rounds.ts';
+import { parseSlo } from '../../../bench/target/slo.ts';
 
 /** A round in which every percentile is `ms`. */
 function round(ms: number, rest: Partial<Round> = {}): Round {

@@ -10,8 +10,8 @@ import {
   differenceCell,
   differenceOf,
   OURS,
-  policiesOf,
   ratioOf,
+  rulesOf,
   summaryOf,
 } from '../../../../bench/report/figures.ts';
 import { fleetCost } from '../../../../bench/report/fleet-cost.ts';
@@ -46,13 +46,13 @@ describe('cell', () => {
   });
 });
 
-describe('policiesOf', () => {
+describe('rulesOf', () => {
   it.each([
-    { peer: 'sallyport', expect: '1,000 policies' },
-    { peer: 'envoy-1', expect: '1 policy' },
-    { peer: 'haproxy', expect: 'no policy' },
+    { peer: 'sallyport', expect: '1,000 rules' },
+    { peer: 'envoy-1', expect: '1 rule' },
+    { peer: 'haproxy', expect: 'no rule' },
     { peer: 'stranger', expect: '-' },
-  ])('$peer: $expect', ({ peer, expect: want }) => expect(policiesOf(fixture(), peer)).toBe(want));
+  ])('$peer: $expect', ({ peer, expect: want }) => expect(rulesOf(fixture(), peer)).toBe(want));
 });
 
 describe('fleetCost', () => {

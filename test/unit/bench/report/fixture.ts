@@ -131,11 +131,11 @@ export function fixture(changes: Partial<RunResult> = {}): RunResult {
     },
     software: { sallyport: '0.1.0', commit: 'abc1234+', node: 'v26.10.0', openssl: '3.5.1' },
     peers: [
-      { name: 'sallyport', version: '0.1.0', policies: 1_000, tls: 'TLSv1.3 TLS_AES_128_GCM_SHA256 X25519' },
-      { name: 'haproxy', version: '2.6.12', policies: 0, tls: 'TLSv1.3 TLS_AES_128_GCM_SHA256 X25519' },
-      { name: 'envoy-1', version: '1.40.0', policies: 1, tls: 'TLSv1.3 TLS_AES_128_GCM_SHA256 X25519' },
-      { name: 'envoy-1000', version: '1.40.0', policies: 1_000, tls: 'TLSv1.3' },
-      { name: 'direct', version: '-', policies: 0, tls: 'plaintext' },
+      { name: 'sallyport', version: '0.1.0', rules: 1_000, tls: 'TLSv1.3 TLS_AES_128_GCM_SHA256 X25519' },
+      { name: 'haproxy', version: '2.6.12', rules: 0, tls: 'TLSv1.3 TLS_AES_128_GCM_SHA256 X25519' },
+      { name: 'envoy-1', version: '1.40.0', rules: 1, tls: 'TLSv1.3 TLS_AES_128_GCM_SHA256 X25519' },
+      { name: 'envoy-1000', version: '1.40.0', rules: 1_000, tls: 'TLSv1.3' },
+      { name: 'direct', version: '-', rules: 0, tls: 'plaintext' },
     ],
     scenarios: [
       scenario('requests', requests, {
@@ -184,7 +184,7 @@ export function hostile(text: string): RunResult {
     args: [text],
     machine: { ...base.machine, cpu: text, kernel: text, pinned: { proxy: text, load: text } },
     software: { sallyport: text, commit: text, node: text, openssl: text },
-    peers: [{ name: text, version: text, policies: 1, tls: text }],
+    peers: [{ name: text, version: text, rules: 1, tls: text }],
     scenarios: base.scenarios.map((one) => ({
       ...one,
       summary: text,

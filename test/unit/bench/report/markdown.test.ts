@@ -11,10 +11,10 @@ describe('readmeSection', () => {
 
   it('has a row per peer, with ratios and added latency of the same round', () => {
     expect(lines(section).filter((line) => /^\| (sallyport|envoy|haproxy|nginx)/.test(line))).toEqual([
-      '| sallyport | 1,000 policies | 61.0 | 1.49 | 140 [140..140] | 700 [700..700] | 70.0 |',
-      '| haproxy | no policy | 41.0 | 1.00 | 80 [80..80] | 400 [400..400] | 70.0 |',
-      '| envoy-1 | 1 policy | 131 | 3.24 | 160 [160..160] | 800 [800..800] | 70.0 |',
-      '| envoy-1000 | 1,000 policies | 280-410? | 7.00-9.76? | - | - | 70.0 |',
+      '| sallyport | 1,000 rules | 61.0 | 1.49 | 140 [140..140] | 700 [700..700] | 70.0 |',
+      '| haproxy | no rule | 41.0 | 1.00 | 80 [80..80] | 400 [400..400] | 70.0 |',
+      '| envoy-1 | 1 rule | 131 | 3.24 | 160 [160..160] | 800 [800..800] | 70.0 |',
+      '| envoy-1000 | 1,000 rules | 280-410? | 7.00-9.76? | - | - | 70.0 |',
       '| nginx | - | failed | - | - | - | - |',
       '| sallyport | 0.70 | 87.9 | 70.0 | 87.9 |',
       '| envoy-1 | 1.30 | 66.4 | 130 | 66.4 |',

@@ -1,6 +1,6 @@
 // Objectives: the grammar with the column of each fault, and the verdict on what was measured.
 import { describe, expect, it } from 'vitest';
-import { type Figure, judge, type Objective, parseSlo } from '../../../bench/slo.ts';
+import { type Figure, judge, type Objective, parseSlo } from '../../../bench/target/slo.ts';
 import { SallyportError } from '../../../core/errors.ts';
 
 function faultsOf(text: string): string[] {

@@ -1,9 +1,9 @@
 // Service level objectives: `added_p95<5ms,p99<20ms,errors<0.1%`, read and judged.
 
 import assert from 'node:assert/strict';
-import { type Diagnostic, didYouMean, SallyportError } from '../core/errors.ts';
-import { round } from './claim.ts';
-import { type Summary, summarize } from './statistics.ts';
+import { type Diagnostic, didYouMean, SallyportError } from '../../core/errors.ts';
+import { round } from '../claim.ts';
+import { type Summary, summarize } from '../statistics.ts';
 
 export const PERCENTILES = ['p50', 'p90', 'p95', 'p99', 'p999'] as const;
 export type Percentile = (typeof PERCENTILES)[number];
