@@ -11,11 +11,7 @@ export const nginx: Peer = {
   knowsCallers: false,
   justInTime: false,
   version: () =>
-    versionOf(
-      'nginx',
-      ['-V'],
-      [/version: nginx\/(\S+)/, /running with (OpenSSL \S+)|built with (OpenSSL \S+)/],
-    ),
+    versionOf('nginx', ['-V'], [/version: nginx\/(\S+)/, /(?:.*running|.*built) with (OpenSSL \S+)/s]),
   missing: () => (hasCommand('nginx', ['-v']) ? null : 'apt-get install -y nginx-light'),
   async start(setup) {
     const { session } = setup;
