@@ -4,8 +4,8 @@ import { haproxy } from '../peers/haproxy.ts';
 import { nginx } from '../peers/nginx.ts';
 import { ours } from '../peers/ours.ts';
 import { pointTable } from '../points.ts';
+import { LOAD_COLUMNS } from './columns.ts';
 import type { Contestant } from './line-up.ts';
-import { LOAD_COLUMNS } from './load-columns.ts';
 import { closedLoop, type Entry, measureInTurn, warmUp } from './rounds.ts';
 import type { Bench, Found, Scenario } from './scenario.ts';
 

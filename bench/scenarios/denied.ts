@@ -5,7 +5,7 @@ import { haproxy } from '../peers/haproxy.ts';
 import { nginx } from '../peers/nginx.ts';
 import { ours } from '../peers/ours.ts';
 import { pointTable } from '../points.ts';
-import { LOAD_COLUMNS } from './load-columns.ts';
+import { LOAD_COLUMNS } from './columns.ts';
 import { closedLoop, measureInTurn, warmUp } from './rounds.ts';
 import { type Bench, type Found, type Scenario, targetOf } from './scenario.ts';
 

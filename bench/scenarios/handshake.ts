@@ -11,6 +11,7 @@ import { leafCertificates } from '../pki.ts';
 import { cpuOf, median, pointTable, range, ratioTo, seriesOf } from '../points.ts';
 import type { Point } from '../result.ts';
 import { ratios } from '../statistics.ts';
+import { LOAD_CPU, P99 } from './columns.ts';
 import type { Contestant } from './line-up.ts';
 import { type Entry, measureInTurn } from './rounds.ts';
 import type { Bench, Found, Scenario } from './scenario.ts';
@@ -71,16 +72,8 @@ async function run(bench: Bench): Promise<Found> {
             (sample) => sample.requestsPerSecond,
             (n) => n.toFixed(0),
           ),
-          median(
-            'load CPU %',
-            ({ generator }) => generator.cpuShare,
-            (share) => (share * 100).toFixed(0),
-          ),
-          median(
-            'p99 us',
-            ({ latencyUs }) => latencyUs.p99,
-            (us) => us.toFixed(0),
-          ),
+          LOAD_CPU,
+          P99,
         ],
       ),
     ],

@@ -11,6 +11,7 @@ import { baseline, ours } from '../peers/ours.ts';
 import { type Column, cpuOf, differences, median, pointTable, type Reading, seriesOf } from '../points.ts';
 import type { LatencyUs, Point } from '../result.ts';
 import { ratios, summarize } from '../statistics.ts';
+import { P50 } from './columns.ts';
 import { type Entry, measureInTurn, warmUp } from './rounds.ts';
 import type { Bench, Found, Scenario } from './scenario.ts';
 
@@ -71,11 +72,7 @@ async function run(bench: Bench): Promise<Found> {
 function columns(): Column[] {
   const percentiles: (keyof LatencyUs)[] = ['p50', 'p90', 'p95', 'p99', 'p999'];
   return [
-    median(
-      'p50 us',
-      ({ latencyUs }) => latencyUs.p50,
-      (us) => us.toFixed(0),
-    ),
+    P50,
     ...percentiles.map(addedColumn),
     median(
       'p99.9 us',

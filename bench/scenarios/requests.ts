@@ -8,7 +8,7 @@ import { baseline, ours } from '../peers/ours.ts';
 import { cpuOf, pointTable, seriesOf } from '../points.ts';
 import type { Point } from '../result.ts';
 import { ratios } from '../statistics.ts';
-import { LOAD_COLUMNS } from './load-columns.ts';
+import { LOAD_COLUMNS } from './columns.ts';
 import { closedLoop, measureInTurn, warmUp } from './rounds.ts';
 import type { Bench, Found, Scenario } from './scenario.ts';
 

@@ -5,6 +5,7 @@ import { oursWith } from '../peers/ours.ts';
 import type { Peer } from '../peers/peer.ts';
 import { cpuOf, median, pointTable, range, seriesOf } from '../points.ts';
 import { ratios } from '../statistics.ts';
+import { RATE, RSS } from './columns.ts';
 import type { Contestant } from './line-up.ts';
 import { closedLoop, type Entry, measureInTurn, warmUp } from './rounds.ts';
 import type { Bench, Found, Scenario } from './scenario.ts';
@@ -70,20 +71,7 @@ async function run(bench: Bench): Promise<Found> {
       pointTable(
         'CPU per request by number of rules; the one that allows the load is in the middle',
         points,
-        [
-          median('CPU us/req', cpuOf),
-          range(cpuOf),
-          median(
-            'req/s',
-            (sample) => sample.requestsPerSecond,
-            (n) => n.toFixed(0),
-          ),
-          median(
-            'RSS MB',
-            ({ rssMb }) => rssMb,
-            (mb) => mb.toFixed(0),
-          ),
-        ],
+        [median('CPU us/req', cpuOf), range(cpuOf), RATE, RSS],
       ),
     ],
     notes: [...notes, ...failures],

@@ -7,6 +7,7 @@ import { haproxy } from '../peers/haproxy.ts';
 import { nginx } from '../peers/nginx.ts';
 import { ours } from '../peers/ours.ts';
 import { cpuOf, median, pointTable } from '../points.ts';
+import { P50, P99, RSS } from './columns.ts';
 import { type Entry, measureInTurn, warmUp } from './rounds.ts';
 import type { Bench, Found, Scenario } from './scenario.ts';
 
@@ -55,22 +56,10 @@ async function run(bench: Bench): Promise<Found> {
     points,
     tables: [
       pointTable(`${LOAD.perSecond} requests a second, alone and beside slow clients`, points, [
-        median(
-          'p50 us',
-          ({ latencyUs }) => latencyUs.p50,
-          (us) => us.toFixed(0),
-        ),
-        median(
-          'p99 us',
-          ({ latencyUs }) => latencyUs.p99,
-          (us) => us.toFixed(0),
-        ),
+        P50,
+        P99,
         median('CPU us/req', cpuOf),
-        median(
-          'RSS MB',
-          ({ rssMb }) => rssMb,
-          (mb) => mb.toFixed(0),
-        ),
+        RSS,
       ]),
     ],
     notes: [...notes, ...failures],
