@@ -7,6 +7,7 @@ import { PEER_NAMES } from './peers/all.ts';
 import { summarizeProfile } from './profile.ts';
 import { fleetCost } from './report/fleet-cost.ts';
 import { htmlReport } from './report/html.ts';
+import { sortedClaims } from './report/overview.ts';
 import type { RunResult } from './result.ts';
 import { runScenarios } from './run.ts';
 import { SCENARIOS } from './scenarios/all.ts';
@@ -54,8 +55,7 @@ async function main(args: readonly string[]): Promise<number> {
   print(result, options);
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
   if (options.html !== null) writeFileSync(options.html, htmlReport(result));
-  const claims = result.scenarios.flatMap((scenario) => scenario.claims);
-  return claims.every(({ verdict }) => verdict === 'holds') ? 0 : 1;
+  return sortedClaims(result).missed.length === 0 ? 0 : 1;
 }
 
 function wanted({ scenarios, quick }: BenchOptions): readonly Scenario[] {
@@ -78,13 +78,11 @@ function usage(): string {
 /** Claims first, those that fail before those that hold: they are what the run was made for. */
 function print(result: RunResult, options: BenchOptions): void {
   const { scenarios } = result;
-  const claims = scenarios.flatMap((scenario) => scenario.claims);
-  const held = claims.filter(({ verdict }) => verdict === 'holds');
-  const rest = claims.filter(({ verdict }) => verdict !== 'holds');
+  const { missed, held } = sortedClaims(result);
   const fleet = fleetCost(result);
   const profile = options.profile === null ? null : summarizeProfile(options.profile, Date.parse(result.at));
   const parts = [
-    [...rest, ...held].map(formatClaim).join('\n'),
+    [...missed, ...held].map(formatClaim).join('\n'),
     ...scenarios.flatMap((scenario) => scenario.tables).map(formatTable),
     fleet === null ? '' : formatTable(fleet),
     [...new Set(scenarios.flatMap((scenario) => scenario.notes))].join('\n'),

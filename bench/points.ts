@@ -1,7 +1,7 @@
 // Reads points: series and ratios for claims, columns for tables.
 import { round } from './claim.ts';
 import type { Point, Sample } from './result.ts';
-import { isTooWide, ratios, summarize } from './statistics.ts';
+import { isTooWide, ratios, type Summary, summarize } from './statistics.ts';
 import type { Table } from './table.ts';
 
 /** One figure of a sample; null when the peer has none. */
@@ -9,7 +9,12 @@ export type Reading = (sample: Sample) => number | null;
 
 export const cpuOf: Reading = (sample) => sample.cpuUsPerRequest;
 
-/** The rounds of one point; empty when it was not measured. */
+/** A figure of each round, null where it failed or has none; nothing for a point that was not measured. */
+export function roundsOf(point: Point | undefined, pick: Reading): (number | null)[] {
+  return point?.rounds.map((sample) => (sample === null ? null : pick(sample))) ?? [];
+}
+
+/** The rounds of a peer's point; empty when it was not measured. */
 export function seriesOf(
   points: readonly Point[],
   peer: string,
@@ -17,16 +22,23 @@ export function seriesOf(
   variant?: string,
 ): (number | null)[] {
   const point = points.find((one) => one.peer === peer && (variant === undefined || one.variant === variant));
-  return point?.rounds.map((sample) => (sample === null ? null : pick(sample))) ?? [];
+  return roundsOf(point, pick);
 }
 
 /** A figure of one point less the same one of another, in the rounds that have both. */
 export function differences(of: Point | undefined, less: Point | undefined, pick: Reading): number[] {
-  return (of?.rounds ?? []).flatMap((sample, i) => {
-    const other = less?.rounds[i] ?? null;
-    const [a, b] = [sample === null ? null : pick(sample), other === null ? null : pick(other)];
-    return a === null || b === null ? [] : [a - b];
+  const others = roundsOf(less, pick);
+  return roundsOf(of, pick).flatMap((value, i) => {
+    const other = others[i] ?? null;
+    return value === null || other === null ? [] : [value - other];
   });
+}
+
+/** For differences, which may be near zero, where a relative spread says nothing: middle and range. */
+export function differenceCell(summary: Summary | null): string {
+  if (summary === null) return '-';
+  const { median: middle, min, max } = summary;
+  return `${middle.toFixed(0)} [${min.toFixed(0)}..${max.toFixed(0)}]`;
 }
 
 /** A column of a table over points. */
@@ -58,8 +70,7 @@ export function ratioTo(peer: string, pick: Reading): Column {
   return {
     name: `x ${peer}`,
     cell(point, points) {
-      const own = point.rounds.map((sample) => (sample === null ? null : pick(sample)));
-      return cellOf(ratios(own, seriesOf(points, peer, pick, point.variant)), round, '?');
+      return cellOf(ratios(roundsOf(point, pick), seriesOf(points, peer, pick, point.variant)), round, '?');
     },
   };
 }
@@ -81,10 +92,7 @@ export function pointTable(title: string, points: readonly Point[], columns: rea
 }
 
 function valuesOf(point: Point, pick: Reading): number[] {
-  return point.rounds.flatMap((sample) => {
-    const value = sample === null ? null : pick(sample);
-    return value === null ? [] : [value];
-  });
+  return roundsOf(point, pick).filter((value) => value !== null);
 }
 
 function cellOf(values: readonly number[], format: (value: number) => string, mark = ''): string {

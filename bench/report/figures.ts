@@ -1,6 +1,6 @@
 // The figures behind every plot and table of the report: medians over rounds with their spread, as cells.
 import { round } from '../claim.ts';
-import { differences, type Reading, seriesOf } from '../points.ts';
+import { differences, type Reading, roundsOf } from '../points.ts';
 import type { Point, RunResult } from '../result.ts';
 import { isTooWide, ratios, type Summary, summarize } from '../statistics.ts';
 
@@ -50,13 +50,6 @@ export function cell(summary: Summary | null): string {
   return `${round(summary.low)}-${round(summary.high)}?`;
 }
 
-/** For differences, which may be near zero, where a relative spread says nothing: middle and range. */
-export function differenceCell(summary: Summary | null): string {
-  if (summary === null) return '-';
-  const { median, min, max } = summary;
-  return `${median.toFixed(0)} [${min.toFixed(0)}..${max.toFixed(0)}]`;
-}
-
 /** Figures of `summary` times `factor`. */
 export function scaled(summary: Summary | null, factor: number): Summary | null {
   if (summary === null) return null;
@@ -82,10 +75,6 @@ export function rulesOf(result: RunResult, peer: string): string {
   if (found === undefined) return '-';
   if (found.rules === 0) return 'no rule';
   return `${grouped(found.rules)} ${found.rules === 1 ? 'rule' : 'rules'}`;
-}
-
-function roundsOf(point: Point | undefined, pick: Reading): (number | null)[] {
-  return point === undefined ? [] : seriesOf([point], point.peer, pick);
 }
 
 function summaryOfValues(values: readonly (number | null)[]): Summary | null {

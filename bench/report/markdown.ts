@@ -1,12 +1,11 @@
 // What the README and docs/benchmarks.md say about a run, between their markers.
 import type { Claim } from '../claim.ts';
-import { cpuOf, type Reading } from '../points.ts';
+import { cpuOf, differenceCell, type Reading } from '../points.ts';
 import type { Point, RunResult } from '../result.ts';
 import type { Table } from '../table.ts';
 import { escapeMarkdown } from './escape.ts';
 import {
   cell,
-  differenceCell,
   differenceOf,
   firstVariant,
   grouped,

@@ -7,7 +7,7 @@ import { rawRelay } from '../peers/raw-relay.ts';
 import { pointTable } from '../points.ts';
 import { LOAD_COLUMNS } from './columns.ts';
 import { closedLoop, measureInTurn, warmUp } from './rounds.ts';
-import { type Bench, type Found, type Scenario, targetOf } from './scenario.ts';
+import type { Bench, Found, Scenario } from './scenario.ts';
 
 const SIZES = [
   { variant: '0 B', bytes: 0 },
@@ -35,8 +35,7 @@ async function run(bench: Bench): Promise<Found> {
         variant,
         x: bytes,
         run: () => {
-          const where = { port: contestant.running.port, tls: contestant.peer.tls };
-          const target = targetOf(bench, where, `/items/size-${bytes}`);
+          const target = { ...contestant.target, path: `/items/size-${bytes}` };
           return closedLoop(bench, contestant, { target, warmup: { requests: 200, msMax: 500 } });
         },
       })),

@@ -7,7 +7,7 @@ import { ours } from '../peers/ours.ts';
 import { pointTable } from '../points.ts';
 import { LOAD_COLUMNS } from './columns.ts';
 import { closedLoop, measureInTurn, warmUp } from './rounds.ts';
-import { type Bench, type Found, type Scenario, targetOf } from './scenario.ts';
+import type { Bench, Found, Scenario } from './scenario.ts';
 
 export const denied: Scenario = {
   name: 'denied',
@@ -26,11 +26,8 @@ async function run(bench: Bench): Promise<Found> {
       contestant,
       variant: '',
       x: null,
-      run: () => {
-        const where = { port: contestant.running.port, tls: contestant.peer.tls };
-        const target = targetOf(bench, where, DENIED_PATH);
-        return closedLoop(bench, contestant, { target, status: 403 });
-      },
+      run: () =>
+        closedLoop(bench, contestant, { target: { ...contestant.target, path: DENIED_PATH }, status: 403 }),
     })),
   );
   const title = `denied requests, ${bench.options.connections} connections`;

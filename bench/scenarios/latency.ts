@@ -8,7 +8,16 @@ import { envoy1, envoy1000 } from '../peers/envoy.ts';
 import { haproxy } from '../peers/haproxy.ts';
 import { nginx } from '../peers/nginx.ts';
 import { baseline, ours } from '../peers/ours.ts';
-import { type Column, cpuOf, differences, median, pointTable, type Reading, seriesOf } from '../points.ts';
+import {
+  type Column,
+  cpuOf,
+  differenceCell,
+  differences,
+  median,
+  pointTable,
+  type Reading,
+  roundsOf,
+} from '../points.ts';
 import type { LatencyUs, Point } from '../result.ts';
 import { ratios, summarize } from '../statistics.ts';
 import { P50 } from './columns.ts';
@@ -95,10 +104,7 @@ function addedColumn(percentile: keyof LatencyUs): Column {
       if (point.peer === direct.name) return '-';
       const floor = points.find(({ peer, variant }) => peer === direct.name && variant === point.variant);
       const values = differences(point, floor, ({ latencyUs }) => latencyUs[percentile]);
-      if (values.length === 0) return '-';
-      // Differences may be near zero, where a relative spread says nothing: middle and range.
-      const { median: middle, min, max } = summarize(values);
-      return `${middle.toFixed(0)} [${min.toFixed(0)}..${max.toFixed(0)}]`;
+      return differenceCell(values.length === 0 ? null : summarize(values));
     },
   };
 }
@@ -107,18 +113,17 @@ function claims(points: readonly Point[], rounds: number): Claim[] {
   const of = (name: string): Point | undefined =>
     points.find(({ peer, variant }) => peer === name && variant === CLAIMED);
   const [mine, theirs, floor] = [of(ours.name), of(envoy1.name), of(direct.name)];
-  const missing = [mine, theirs, floor].some((point) => point !== undefined && isLate(point))
+  const late = [mine, theirs, floor].some((point) => point !== undefined && isLate(point));
+  const missing = late
     ? 'the load itself woke too late'
     : `needs sallyport, direct and ${envoy1.name} in this run`;
-  const usable = !missing.startsWith('the load');
   // What direct takes is on both sides: p95 against p95 is the same question, and has no zero to divide by.
   const against = (percentile: 'p95' | 'p99'): Claim => {
     const reading: Reading = ({ latencyUs }) => latencyUs[percentile];
-    const series = (peer: string): (number | null)[] => seriesOf(points, peer, reading, CLAIMED);
     return upperBound({
       text: `added ${percentile} at ${CLAIMED} <= Envoy's with one policy (${percentile} over ${percentile})`,
       bound: 1,
-      values: usable ? ratios(series(ours.name), series(envoy1.name)) : [],
+      values: late ? [] : ratios(roundsOf(mine, reading), roundsOf(theirs, reading)),
       unit: ' x',
       rounds,
       missing,
@@ -128,7 +133,7 @@ function claims(points: readonly Point[], rounds: number): Claim[] {
     upperBound({
       text: `added p95 at ${CLAIMED} < ${ADDED_P95_US_MAX / 1_000} ms`,
       bound: ADDED_P95_US_MAX / 1_000,
-      values: usable ? differences(mine, floor, ({ latencyUs }) => latencyUs.p95 / 1_000) : [],
+      values: late ? [] : differences(mine, floor, ({ latencyUs }) => latencyUs.p95 / 1_000),
       unit: ' ms',
       rounds,
       missing,

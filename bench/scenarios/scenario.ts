@@ -43,8 +43,7 @@ export const ALLOWED_PATH = '/items/7';
 export function targetOf(
   bench: Pick<Bench, 'setup'>,
   peer: { readonly port: number; readonly tls: boolean },
-  path = ALLOWED_PATH,
 ): Target {
   const { pki } = bench.setup;
-  return { port: peer.port, tls: peer.tls ? clientMaterial(pki, pki.client) : null, path };
+  return { port: peer.port, tls: peer.tls ? clientMaterial(pki, pki.client) : null, path: ALLOWED_PATH };
 }

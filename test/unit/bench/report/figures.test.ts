@@ -4,16 +4,8 @@ import { PEER_NAMES } from '../../../../bench/peers/all.ts';
 import { direct } from '../../../../bench/peers/direct.ts';
 import { haproxy } from '../../../../bench/peers/haproxy.ts';
 import { ours } from '../../../../bench/peers/ours.ts';
-import { cpuOf } from '../../../../bench/points.ts';
-import {
-  cell,
-  differenceCell,
-  differenceOf,
-  OURS,
-  ratioOf,
-  rulesOf,
-  summaryOf,
-} from '../../../../bench/report/figures.ts';
+import { cpuOf, differenceCell } from '../../../../bench/points.ts';
+import { cell, differenceOf, OURS, ratioOf, rulesOf, summaryOf } from '../../../../bench/report/figures.ts';
 import { fleetCost } from '../../../../bench/report/fleet-cost.ts';
 import { FLOOR, REFERENCE } from '../../../../bench/report/markdown.ts';
 import { hasStyle } from '../../../../bench/report/plots/peer-style.ts';
