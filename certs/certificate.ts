@@ -33,8 +33,14 @@ export const EMPTY_NAME = '\x30\x00';
 
 const SERIAL_BYTES_MAX = 20; // RFC 5280 section 4.1.2.2
 
-/** Parses one certificate. `der` must not change afterwards. @throws DerError */
-export function parseCertificate(der: Buffer): Certificate {
+/** Lower-case hex SHA-256 of `der`. */
+export const fingerprintOf = (der: Buffer): string => hash('sha256', der, 'hex');
+
+/**
+ * Parses one certificate. `der` must not change afterwards; `fingerprintSha256`: its own, when known.
+ * @throws DerError
+ */
+export function parseCertificate(der: Buffer, fingerprintSha256 = fingerprintOf(der)): Certificate {
   const file = new DerReader(der);
   const certificate = file.enter(TAG.sequence);
   file.finish();
@@ -65,7 +71,7 @@ export function parseCertificate(der: Buffer): Certificate {
 
   return {
     der,
-    fingerprintSha256: hash('sha256', der, 'hex'),
+    fingerprintSha256,
     tbs,
     signature,
     signatureAlgorithm: algorithm,

@@ -167,20 +167,35 @@ function decodeOid(content: Buffer): string {
   if (content.length === 0 || content.length > OID_BYTES_MAX) throw new DerError('an OID of invalid length');
   if ((content[content.length - 1] ?? 0) >= 0x80) throw new DerError('an OID is cut short');
   let text = '';
-  let arc = 0n;
-  let atStart = true;
-  for (const byte of content) {
-    if (atStart && byte === 0x80) throw new DerError('an OID arc is not minimal');
-    arc = (arc << 7n) | BigInt(byte & 0x7f);
-    atStart = byte < 0x80;
-    if (!atStart) continue;
-    if (text === '') {
-      const root = arc < 40n ? 0n : arc < 80n ? 1n : 2n;
-      text = `${root}.${arc - root * 40n}`;
-    } else text += `.${arc}`;
-    arc = 0n;
+  let start = 0;
+  for (let i = 0; i < content.length; i++) {
+    if (i === start && content[i] === 0x80) throw new DerError('an OID arc is not minimal');
+    if ((content[i] ?? 0) >= 0x80) continue;
+    text += text === '' ? firstArcs(readArc(content, start, i)) : `.${readArc(content, start, i)}`;
+    start = i + 1;
   }
   return text;
+}
+
+const NUMBER_BYTES_MAX = 7; // 49 bits, exact in a number; UUIDs have 128
+
+/** The base-128 number in `content[start..last]`. */
+function readArc(content: Buffer, start: number, last: number): number | bigint {
+  if (last - start < NUMBER_BYTES_MAX) {
+    let arc = 0;
+    for (let i = start; i <= last; i++) arc = arc * 128 + ((content[i] ?? 0) & 0x7f);
+    return arc;
+  }
+  let arc = 0n;
+  for (let i = start; i <= last; i++) arc = (arc << 7n) | BigInt((content[i] ?? 0) & 0x7f);
+  return arc;
+}
+
+/** X.690 section 8.19.4: the first two arcs share a number; the root is 0, 1 or 2. */
+function firstArcs(packed: number | bigint): string {
+  if (packed < 40) return `0.${packed}`;
+  if (packed < 80) return `1.${Number(packed) - 40}`;
+  return `2.${typeof packed === 'bigint' ? packed - 80n : packed - 80}`;
 }
 
 function decodeTime(content: Buffer, yearDigits: 2 | 4): number {

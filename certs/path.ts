@@ -65,15 +65,16 @@ export interface SignatureMemo {
 
 /** The first path that holds, or the most telling reason why none does. */
 export function findPath(request: PathRequest, memo: SignatureMemo): ValidPath | CertificateFault {
-  const search: Search = { request, memo, stepsLeft: PATH_ATTEMPTS_MAX, fault: noIssuer(request) };
-  return extend(search, [request.leaf]) ?? search.fault;
+  const search: Search = { request, memo, stepsLeft: PATH_ATTEMPTS_MAX, fault: null };
+  return extend(search, [request.leaf]) ?? search.fault ?? noIssuer(request);
 }
 
 interface Search {
   readonly request: PathRequest;
   readonly memo: SignatureMemo;
   stepsLeft: number;
-  fault: CertificateFault;
+  /** The most telling one so far; null while no issuer was found at all. */
+  fault: CertificateFault | null;
 }
 
 /**
@@ -89,7 +90,8 @@ function extend(search: Search, path: readonly Certificate[]): ValidPath | null 
     if (!takeStep(search)) return null;
     const result = validatePath(search, [...path, anchor].reverse());
     if (result.ok) return result;
-    if (TELLING.indexOf(result.reason) >= TELLING.indexOf(search.fault.reason)) search.fault = result;
+    if (search.fault === null || TELLING.indexOf(result.reason) >= TELLING.indexOf(search.fault.reason))
+      search.fault = result;
   }
   for (const ca of intermediates) {
     if (ca.subject !== child.issuer || !mayIssue(ca, child)) continue;

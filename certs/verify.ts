@@ -1,9 +1,8 @@
 // The verdict on a peer's certificate chain: is it an X509-SVID, and does it lead to the bundle of its own
 // trust domain? Called once per handshake; node's own `authorized` flag is never the verdict.
-import { hash } from 'node:crypto';
 import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
 import type { Certificate } from './certificate.ts';
-import { parseCertificate } from './certificate.ts';
+import { fingerprintOf, parseCertificate } from './certificate.ts';
 import type { Crl } from './crl.ts';
 import { DerError } from './der.ts';
 import {
@@ -66,11 +65,11 @@ export function createPeerVerifier(
       const leaf = chain[0];
       if (leaf === undefined) return refuse('no-certificate', 'the peer sent no certificate');
       // What only the grace lets through is not remembered: the next call may come without it.
+      const key = leaf.length > CHAIN_BYTES_MAX ? '' : fingerprintOf(leaf);
       if (leafGraceMs > 0) {
-        const graced = verifyChain(chain, { nowMs, leafGraceMs }, context);
+        const graced = verifyChain(chain, key, { nowMs, leafGraceMs }, context);
         return 'verdict' in graced ? graced.verdict : graced;
       }
-      const key = leaf.length > CHAIN_BYTES_MAX ? '' : hash('sha256', leaf, 'hex');
       const known = verified.get(key);
       if (known !== undefined) {
         verified.delete(key);
@@ -79,7 +78,7 @@ export function createPeerVerifier(
           return known.verdict;
         }
       }
-      const result = verifyChain(chain, { nowMs, leafGraceMs }, context);
+      const result = verifyChain(chain, key, { nowMs, leafGraceMs }, context);
       if (!('verdict' in result)) return result;
       if (verified.size >= VERIFIED_LEAVES_MAX) verified.delete(verified.keys().next().value ?? '');
       verified.set(key, result);
@@ -104,10 +103,11 @@ interface VerifiedLeaf {
 
 function verifyChain(
   chain: readonly Buffer[],
+  leafFingerprint: string,
   times: Pick<PathRequest, 'nowMs' | 'leafGraceMs'>,
   context: Context,
 ): VerifiedLeaf | CertificateFault {
-  const certificates = parseChain(chain, context.intermediates);
+  const certificates = parseChain(chain, leafFingerprint, context.intermediates);
   if ('reason' in certificates) return certificates;
   const [leaf, ...intermediates] = certificates;
   const { spiffeId, findings } = leafFindings(leaf);
@@ -148,6 +148,7 @@ function remember(known: Map<string, Certificate>, ca: Certificate): void {
 
 function parseChain(
   chain: readonly Buffer[],
+  leafFingerprint: string,
   known: ReadonlyMap<string, Certificate>,
 ): [Certificate, ...Certificate[]] | CertificateFault {
   if (chain.length > CHAIN_CERTIFICATES_MAX)
@@ -157,7 +158,8 @@ function parseChain(
   const parsed: Certificate[] = [];
   for (const [i, der] of chain.entries()) {
     try {
-      parsed.push(known.get(hash('sha256', der, 'hex')) ?? parseCertificate(der));
+      const fingerprint = i === 0 ? leafFingerprint : fingerprintOf(der);
+      parsed.push(known.get(fingerprint) ?? parseCertificate(der, fingerprint));
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
       return refuse('invalid-svid', `certificate ${i + 1} of the chain is not valid DER: ${error.message}`);

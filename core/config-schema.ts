@@ -136,12 +136,18 @@ const limits = {
   bodyBytes: size({ default: 'none', min: '0B', max: '1024GiB', none: true }, 'Size of a request body.'),
   connections: count({ min: 1, max: 1_000_000, default: 10_000 }, 'Open connections.'),
   connectionsPerIdentity: count({ min: 1, max: 1_000_000, default: 2000 }, 'Open connections of one caller.'),
-  handshakesInFlight: count({ min: 1, max: 10_000, default: 64 }, 'TLS handshakes at a time.'),
+  handshakesInFlight: count(
+    { min: 1, max: 10_000, default: 64 },
+    'TLS handshakes at a time; 1024 more connections wait for their turn.',
+  ),
   requestsInFlight: count({ min: 1, max: 1_000_000, default: 10_000 }, 'Requests at a time.'),
 };
 
 const timeouts = {
-  handshake: duration({ default: '5s', min: '100ms', max: '1m' }, 'For the TLS handshake.'),
+  handshake: duration(
+    { default: '5s', min: '100ms', max: '1m' },
+    'For the TLS handshake, and as long for a place to begin it.',
+  ),
   head: duration({ default: '10s', min: '100ms', max: '5m' }, 'For a request head to arrive.'),
   request: duration(
     { default: '30s', min: '10ms', max: '1h', none: true },

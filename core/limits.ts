@@ -18,6 +18,8 @@ export const LIMITS = {
   /** Bytes of a trailer section with its empty line, and its lines: gRPC and checksums need a few. */
   trailerBytes: 8_192,
   trailers: 32,
+  /** Connections of a listener that wait to begin a handshake; as many as the kernel's backlog. */
+  handshakesWaiting: 1_024,
   /** Connections of the status address, and as many of the admin address; the oldest gives way. */
   localConnections: 50,
   /** How long the last log lines and flow records may take at the end, milliseconds. */

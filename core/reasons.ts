@@ -178,7 +178,12 @@ export const REASONS = {
     true,
     'limits.connectionsPerIdentity reached for this caller',
   ),
-  'handshake-limit': row(0, 'internal', true, 'limits.handshakesInFlight reached'),
+  'handshake-limit': row(
+    0,
+    'internal',
+    true,
+    'limits.handshakesInFlight reached, and too many waited or for too long',
+  ),
   'request-limit': row(503, 'internal', true, 'limits.requestsInFlight reached'),
   'identity-withdrawn': row(
     0,

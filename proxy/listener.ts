@@ -4,18 +4,18 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import type { ListenerConfig } from '../core/config.ts';
 import { SallyportError } from '../core/errors.ts';
-import type { Reason } from '../core/reasons.ts';
+import { Arrivals } from './arrivals.ts';
 import { UpstreamPool } from './forward/pool.ts';
 import { Downstream } from './http1/downstream.ts';
 import { Exchanges } from './http1/exchanges.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
 import type { HttpListenerContext, HttpListenerOptions } from './listener-context.ts';
-import { createPeer, plainIp } from './peer.ts';
-import { type Arrival, PendingArrivals } from './pending-arrivals.ts';
+import { createPeer } from './peer.ts';
+import type { Arrival } from './pending-arrivals.ts';
 import type { ListenerRef } from './record/record.ts';
 import type { Runtime } from './runtime.ts';
 import type { Swept } from './sweeper.ts';
-import { type Secured, startHandshake } from './tls/handshake.ts';
+import type { Secured } from './tls/handshake.ts';
 import type { ServerIdentity } from './tls/server-identity.ts';
 
 export interface ListenerDeps {
@@ -29,7 +29,6 @@ export interface ListenerDeps {
   readonly identity: () => ServerIdentity | null;
 }
 
-const TLS_HANDSHAKE_BYTE = 0x16; // RFC 8446 section 5.1: ContentType handshake
 // A caller above limits.connectionsPerIdentity has this long to ask; idle, it would hold its place.
 const REFUSED_MS = 1_000;
 
@@ -45,13 +44,12 @@ export class HttpListener implements HttpListenerContext, Swept {
   readonly connections = new Set<Downstream>();
   private readonly deps: ListenerDeps;
   private readonly server: net.Server;
-  private readonly pending = new PendingArrivals();
+  private readonly arrivals: Arrivals;
   /** Connections that only identity.graceAfterExpiry keeps, each counted once. */
   private readonly failedOpen = new WeakSet<Downstream>();
   private readonly perIdentity = new Map<string, number>();
   private readonly idPrefix = randomBytes(6).toString('hex');
   private opened = 0;
-  private readonly freed = (): void => this.runtime.descriptors.downstream.free();
 
   constructor(deps: ListenerDeps) {
     this.deps = deps;
@@ -75,7 +73,13 @@ export class HttpListener implements HttpListenerContext, Swept {
       options: deps.options.exchange,
       now: () => this.runtime.clock.monotonicMs(),
     });
-    this.server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
+    this.arrivals = new Arrivals({
+      ...deps,
+      callers: () => this.connections.size,
+      open: (arrival, secured) => this.open(arrival, secured),
+    });
+    const options = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
+    this.server = net.createServer(options, (socket) => this.arrivals.accept(socket));
   }
 
   /** Starts listening. @throws ERR_LISTEN_FAILED */
@@ -95,7 +99,7 @@ export class HttpListener implements HttpListenerContext, Swept {
 
   /** Connections, and sockets whose handshake is not over. */
   get openSockets(): number {
-    return this.connections.size + this.pending.size;
+    return this.connections.size + this.arrivals.size;
   }
 
   /** No new connections; those that are open go on. */
@@ -111,17 +115,14 @@ export class HttpListener implements HttpListenerContext, Swept {
   /** Ends everything at once. */
   destroy(): void {
     this.server.close();
-    for (const { socket } of this.pending.waitingSince(Number.POSITIVE_INFINITY)) socket.destroy();
+    this.arrivals.destroy();
     for (const connection of [...this.connections]) connection.destroy();
     this.pool.close();
     this.runtime.sweeper.remove(this);
   }
 
   sweep(nowMs: number): void {
-    for (const arrival of this.pending.waitingSince(nowMs - this.deps.config.timeouts.handshake)) {
-      this.settle(arrival);
-      this.refuse(arrival, 'handshake-timeout', 'timeouts.handshake passed');
-    }
+    this.arrivals.sweep(nowMs);
     for (const connection of this.connections) {
       connection.sweep(nowMs);
       if (this.graceAfterExpiryMs > 0) this.noticeGrace(connection);
@@ -137,86 +138,6 @@ export class HttpListener implements HttpListenerContext, Swept {
     const left = (this.perIdentity.get(principal) ?? 1) - 1;
     if (left === 0) this.perIdentity.delete(principal);
     else this.perIdentity.set(principal, left);
-  }
-
-  private accept(socket: net.Socket): void {
-    socket.on('error', () => undefined); // `close` follows; TLS and HTTP have their own listeners
-    // SAFETY: read at once, and only here. The kernel forgets the addresses of a connection that was reset,
-    // but still hands out what it had received: judged without them, a request would pass a DENY on its
-    // address.
-    const sourceIp = plainIp(socket.remoteAddress);
-    const destinationIp = plainIp(socket.localAddress);
-    if (sourceIp === '' || destinationIp === '') {
-      socket.destroy();
-      return;
-    }
-    this.admit({ socket, sourceIp, destinationIp });
-  }
-
-  private admit(arrival: Arrival): void {
-    const { limits, mtls } = this.deps.config;
-    const { nowMs } = this.runtime.sweeper;
-    if (this.connections.size + this.pending.size >= limits.connections)
-      return this.refuse(arrival, 'connection-limit', 'limits.connections reached');
-    if (!this.runtime.descriptors.downstream.take())
-      return this.refuse(arrival, 'connection-limit', 'no file descriptor is left for traffic');
-    arrival.socket.on('close', this.freed);
-    if (mtls === 'off') return this.open(arrival, null);
-    if (this.pending.size >= limits.handshakesInFlight) {
-      const loser = this.pending.giveWay(arrival.sourceIp, nowMs) ?? arrival;
-      this.settle(loser);
-      this.refuse(loser, 'handshake-limit', 'limits.handshakesInFlight reached');
-      if (loser === arrival) return;
-    }
-    this.pending.add(arrival, nowMs);
-    if (mtls === 'permissive') this.sniff(arrival);
-    else this.secure(arrival);
-  }
-
-  /** Permissive listeners speak TLS to those who start with a TLS record, and plaintext to the others. */
-  private sniff(arrival: Arrival): void {
-    const { socket } = arrival;
-    const gone = (): void => {
-      if (this.settle(arrival)) this.refuse(arrival, 'handshake-failed', 'the peer left without a byte');
-    };
-    socket.once('end', gone);
-    socket.once('close', gone);
-    socket.once('data', (first: Buffer) => {
-      socket.off('end', gone);
-      socket.off('close', gone);
-      socket.pause();
-      socket.unshift(first);
-      if (first[0] === TLS_HANDSHAKE_BYTE) return this.secure(arrival);
-      this.settle(arrival);
-      this.open(arrival, null);
-      socket.resume();
-    });
-  }
-
-  private secure(arrival: Arrival): void {
-    const own = this.deps.identity();
-    const now = (): number => this.runtime.clock.now();
-    if (own === null || now() >= own.state.notAfterMs) {
-      this.settle(arrival);
-      return this.refuse(arrival, 'no-identity', own === null ? 'there is no SVID' : 'the own SVID expired');
-    }
-    const options = {
-      context: own.context,
-      own: () => this.deps.identity() ?? own,
-      requestCertificate: this.deps.config.mtls !== 'server-tls',
-      graceAfterExpiryMs: this.graceAfterExpiryMs,
-      now,
-    };
-    startHandshake(arrival.socket, options, {
-      secured: (secured) => {
-        this.settle(arrival);
-        this.open(arrival, secured);
-      },
-      failed: (reason, message) => {
-        // A handshake that the sweeper gave up was counted there.
-        if (this.settle(arrival)) this.recordRefusal(arrival, reason, message);
-      },
-    });
   }
 
   private open({ socket, sourceIp, destinationIp }: Arrival, secured: Secured | null): void {
@@ -237,6 +158,7 @@ export class HttpListener implements HttpListenerContext, Swept {
     const { principal } = peer.record;
     if (secured !== null) runtime.recorder.handshake(ref, 'ok', { sourceIp, principal, message: '' });
     const connection = new Downstream(this, peer, secured?.socket ?? socket, socket);
+    if (secured === null) socket.resume();
     this.connections.add(connection);
     runtime.recorder.connectionOpened(ref);
     if (secured?.failOpen === true) this.failOpen(connection);
@@ -262,20 +184,6 @@ export class HttpListener implements HttpListenerContext, Swept {
     runtime.recorder.failOpen(ref, 'expired-certificate');
     const why = `the SVID of \`${principal ?? ''}\` expired, identity.graceAfterExpiry keeps it`;
     runtime.notice('expired-certificate', `fail-open: connection ${id} on listener ${ref.name}: ${why}`);
-  }
-
-  /** Forgets a pending socket; false when it was forgotten before. */
-  private settle(arrival: Arrival): boolean {
-    return this.pending.delete(arrival);
-  }
-
-  private refuse(arrival: Arrival, reason: Reason, message: string): void {
-    arrival.socket.destroy();
-    this.recordRefusal(arrival, reason, message);
-  }
-
-  private recordRefusal({ sourceIp }: Arrival, reason: Reason, message: string): void {
-    this.runtime.recorder.handshake(this.ref, reason, { sourceIp, principal: null, message });
   }
 }
 

@@ -1,4 +1,5 @@
-// Accepted sockets that are not callers yet: bounded, and shared so that strangers cannot keep callers out.
+// Accepted sockets that are not callers yet: so many handshakes at a time, the others wait their turn. Both
+// are bounded, and shared so that strangers cannot keep callers out.
 import type net from 'node:net';
 
 /** An accepted socket, with its addresses. */
@@ -11,52 +12,111 @@ export interface Arrival {
 interface Pending {
   readonly arrival: Arrival;
   readonly sinceMs: number;
+  /** When it got its place; null while it waits. */
+  placedMs: number | null;
 }
 
-// A handshake takes a few round trips; one that is older gives its place to a newcomer when places are short.
+// A handshake takes a few round trips; one that is older gives its place to those who wait.
 const OLD_MS = 1_000;
 
+/** All times are coarse monotonic milliseconds. INVARIANT: somebody waits only while every place is taken. */
 export class PendingArrivals {
   /** In the order of arrival. */
   private readonly members = new Map<net.Socket, Pending>();
+  private readonly placesMax: number;
+  private readonly waitingMax: number;
+  private placed = 0;
+
+  constructor(max: { readonly places: number; readonly waiting: number }) {
+    this.placesMax = max.places;
+    this.waitingMax = max.waiting;
+  }
 
   get size(): number {
     return this.members.size;
   }
 
-  /** `nowMs`: coarse monotonic milliseconds. */
-  add(arrival: Arrival, nowMs: number): void {
-    this.members.set(arrival.socket, { arrival, sinceMs: nowMs });
+  get waiting(): number {
+    return this.members.size - this.placed;
+  }
+
+  /** Takes a place; false when there is none, and the arrival has to wait. */
+  place(arrival: Arrival, nowMs: number): boolean {
+    if (this.placed >= this.placesMax) return false;
+    this.placed++;
+    this.members.set(arrival.socket, { arrival, sinceMs: nowMs, placedMs: nowMs });
+    return true;
+  }
+
+  /**
+   * Lets an arrival wait. When too many do, one of them has to leave, and is told: the last of the address
+   * that has most here, if that is more than the newcomer's, else the newcomer itself.
+   */
+  wait(arrival: Arrival, nowMs: number): Arrival | null {
+    this.members.set(arrival.socket, { arrival, sinceMs: nowMs, placedMs: null });
+    if (this.waiting <= this.waitingMax) return null;
+    const counts = this.countByAddress(() => true);
+    const most = Math.max(...counts.values());
+    if (most <= (counts.get(arrival.sourceIp) ?? 0)) return arrival;
+    let last = arrival;
+    for (const { arrival: other, placedMs } of this.members.values())
+      if (placedMs === null && counts.get(other.sourceIp) === most) last = other;
+    return last;
+  }
+
+  /** Gives a free place to who waits and whose address has fewest; null when nobody can start. */
+  next(nowMs: number): Arrival | null {
+    if (this.waiting === 0 || this.placed >= this.placesMax) return null;
+    const counts = this.countByAddress(({ placedMs }) => placedMs !== null);
+    let [chosen, fewest]: [Pending | null, number] = [null, Number.POSITIVE_INFINITY];
+    for (const member of this.members.values()) {
+      const held = counts.get(member.arrival.sourceIp) ?? 0;
+      if (member.placedMs !== null || held >= fewest) continue;
+      [chosen, fewest] = [member, held];
+      if (held === 0) break;
+    }
+    if (chosen === null) return null;
+    chosen.placedMs = nowMs;
+    this.placed++;
+    return chosen.arrival;
   }
 
   /** Forgets an arrival; false when it was forgotten before. */
   delete({ socket }: Arrival): boolean {
+    const member = this.members.get(socket);
+    if (member === undefined) return false;
+    if (member.placedMs !== null) this.placed--;
     return this.members.delete(socket);
   }
 
-  /** Those that wait since `sinceMs` or longer. */
-  *waitingSince(sinceMs: number): Iterable<Arrival> {
-    for (const member of this.members.values()) {
-      if (member.sinceMs > sinceMs) return;
-      yield member.arrival;
-    }
+  /**
+   * Those who got their place at `sinceMs` or before, then those who wait since then: places that come free
+   * meanwhile save them.
+   */
+  *since(sinceMs: number): Iterable<{ readonly arrival: Arrival; readonly placed: boolean }> {
+    for (const { arrival, placedMs } of this.members.values())
+      if (placedMs !== null && placedMs <= sinceMs) yield { arrival, placed: true };
+    for (const { arrival, sinceMs: arrivedMs, placedMs } of this.members.values())
+      if (placedMs === null && arrivedMs <= sinceMs) yield { arrival, placed: false };
   }
 
   /**
-   * Who gives its place to a newcomer from `sourceIp`: the first of the address that has most places, when
-   * that one has more than the newcomer's, else the first that is old. Null: the newcomer is refused.
+   * Those who have had their place for long while others wait.
    * SAFETY: without it, 64 silent connections every five seconds would keep every caller out.
    */
-  giveWay(sourceIp: string, nowMs: number): Arrival | null {
-    const places = new Map<string, number>();
-    for (const { arrival } of this.members.values())
-      places.set(arrival.sourceIp, (places.get(arrival.sourceIp) ?? 0) + 1);
-    const most = Math.max(0, ...places.values());
-    const greedy = most > (places.get(sourceIp) ?? 0) + 1;
-    for (const { arrival, sinceMs } of this.members.values()) {
-      if (greedy ? places.get(arrival.sourceIp) === most : nowMs - sinceMs >= OLD_MS) return arrival;
-      if (!greedy) return null; // the first is the oldest
+  *old(nowMs: number): Iterable<Arrival> {
+    for (const { arrival, placedMs } of this.members.values()) {
+      if (this.waiting === 0) return;
+      if (placedMs !== null && nowMs - placedMs >= OLD_MS) yield arrival;
     }
-    return null;
+  }
+
+  private countByAddress(of: (member: Pending) => boolean): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const member of this.members.values()) {
+      const { sourceIp } = member.arrival;
+      if (of(member)) counts.set(sourceIp, (counts.get(sourceIp) ?? 0) + 1);
+    }
+    return counts;
   }
 }

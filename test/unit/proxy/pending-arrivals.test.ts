@@ -1,46 +1,95 @@
-// Who gives way when every handshake place is taken.
+// Who gets a place among the handshakes, who waits, and who gives way.
 import net from 'node:net';
 import { expect, test } from 'vitest';
 import { type Arrival, PendingArrivals } from '../../../proxy/pending-arrivals.ts';
 
-/** `a a b`: arrivals in this order, one millisecond apart. */
-function pending(sources: string): { arrivals: PendingArrivals; all: Arrival[] } {
-  const arrivals = new PendingArrivals();
-  const all = sources
-    .split(' ')
-    .map((sourceIp) => ({ socket: new net.Socket(), sourceIp, destinationIp: 'd' }));
-  for (const [i, arrival] of all.entries()) arrivals.add(arrival, i);
-  return { arrivals, all };
+const arrival = (sourceIp: string): Arrival => ({ socket: new net.Socket(), sourceIp, destinationIp: 'd' });
+
+/** `a a b`: arrivals in this order, one millisecond apart; those without a place wait. */
+function pending(
+  sources: string,
+  max: { places: number; waiting: number },
+): { arrivals: PendingArrivals; all: Arrival[]; losers: (number | null)[] } {
+  const arrivals = new PendingArrivals(max);
+  const all = sources.split(' ').map(arrival);
+  const losers = all.map((one, i) => {
+    if (arrivals.place(one, i)) return null;
+    const loser = arrivals.wait(one, i);
+    if (loser !== null) arrivals.delete(loser);
+    return loser === null ? null : all.indexOf(loser);
+  });
+  return { arrivals, all, losers };
 }
 
-const rows = [
-  {
-    name: 'a newcomer displaces the first of the greedy address',
-    sources: 'b a a a',
-    from: 'c',
-    nowMs: 5,
-    expect: 1,
-  },
-  { name: 'the greedy address displaces nobody', sources: 'a a a b', from: 'a', nowMs: 5, expect: -1 },
-  { name: 'equal shares displace nobody', sources: 'a b', from: 'c', nowMs: 5, expect: -1 },
-  { name: 'what one place would only turn around stays', sources: 'a a b', from: 'b', nowMs: 5, expect: -1 },
-  { name: 'the oldest gives way once it is old', sources: 'a a a', from: 'a', nowMs: 1_000, expect: 0 },
-  { name: 'just before that it does not', sources: 'a a a', from: 'a', nowMs: 999, expect: -1 },
+const full = [
+  { name: 'as many as may wait', sources: 'p a a a', expect: null },
+  { name: 'the last of the greedy address leaves for a newcomer', sources: 'p b a a c', expect: 3 },
+  { name: 'the greedy address displaces nobody', sources: 'p a a b a', expect: 4 },
+  { name: 'equal shares displace nobody', sources: 'p a b c a', expect: 4 },
+  { name: 'a place does not count', sources: 'p p a b p', expect: 4 },
 ];
 
-test.each(rows)('$name', ({ sources, from, nowMs, expect: index }) => {
-  const { arrivals, all } = pending(sources);
-  expect(arrivals.giveWay(from, nowMs)).toBe(all[index] ?? null);
+test.each(full)('the waiting room: $name', ({ sources, expect: last }) => {
+  const { losers } = pending(sources, { places: 1, waiting: 3 });
+  expect(losers.pop()).toBe(last);
 });
 
-test('those that wait long enough are told in order, and may be forgotten meanwhile', () => {
-  const { arrivals, all } = pending('a b c d');
-  const told: Arrival[] = [];
-  for (const arrival of arrivals.waitingSince(2)) {
-    told.push(arrival);
-    expect(arrivals.delete(arrival)).toBe(true);
-    expect(arrivals.delete(arrival)).toBe(false);
+const turns = [
+  { name: 'the first, of one address', sources: 'a a a a', ended: 0, expect: 2 },
+  { name: 'of the address with fewest places', sources: 'a b a b', ended: 0, expect: 2 },
+  { name: 'one that has no place goes first', sources: 'a a a b', ended: 0, expect: 3 },
+];
+
+test.each(turns)('a free place goes to $name', ({ sources, ended, expect: index }) => {
+  const { arrivals, all } = pending(sources, { places: 2, waiting: 9 });
+  expect(arrivals.next(9)).toBe(null);
+  arrivals.delete(all[ended] as Arrival);
+  expect(arrivals.next(9)).toBe(all[index]);
+  expect(arrivals.next(9)).toBe(null);
+  expect(arrivals.waiting).toBe(1);
+});
+
+test('everybody gets a place in turn, and the places are free afterwards', () => {
+  const { arrivals, all } = pending('a b c d e f', { places: 2, waiting: 9 });
+  const order: number[] = [];
+  for (const now of [all[0], all[1]]) arrivals.delete(now as Arrival);
+  for (let next = arrivals.next(9); next !== null; next = arrivals.next(9)) {
+    order.push(all.indexOf(next));
+    arrivals.delete(next);
   }
-  expect(told).toEqual(all.slice(0, 3));
+  expect(order).toEqual([2, 3, 4, 5]);
+  expect(arrivals.size).toBe(0);
+  expect([arrival('g'), arrival('h'), arrival('i')].map((one) => arrivals.place(one, 10))).toEqual([
+    true,
+    true,
+    false,
+  ]);
+});
+
+const old = [
+  { name: 'nobody, while nobody waits', sources: 'a b', nowMs: 9_000, expect: [] },
+  { name: 'nobody who is young', sources: 'a b c', nowMs: 999, expect: [] },
+  { name: 'those who are old', sources: 'a b c', nowMs: 1_000, expect: [0] },
+  { name: 'every place, and none that waits', sources: 'a b c d', nowMs: 9_000, expect: [0, 1] },
+];
+
+test.each(old)('$name gives its place up', ({ sources, nowMs, expect: indexes }) => {
+  const { arrivals, all } = pending(sources, { places: 2, waiting: 9 });
+  expect([...arrivals.old(nowMs)].map((one) => all.indexOf(one))).toEqual(indexes);
+});
+
+test('those that are here long enough are told in order, and may be forgotten meanwhile', () => {
+  const { arrivals, all } = pending('a b c d', { places: 2, waiting: 9 });
+  const told: [number, boolean][] = [];
+  for (const { arrival: one, placed } of arrivals.since(2)) {
+    told.push([all.indexOf(one), placed]);
+    expect(arrivals.delete(one)).toBe(true);
+    expect(arrivals.delete(one)).toBe(false);
+  }
+  expect(told).toEqual([
+    [0, true],
+    [1, true],
+    [2, false],
+  ]);
   expect(arrivals.size).toBe(1);
 });
