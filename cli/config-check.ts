@@ -2,8 +2,8 @@
 // there.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Config } from '../core/config.ts';
-import { loadConfig } from '../core/config-load.ts';
+import type { Config } from '../core/config/config.ts';
+import { loadConfig } from '../core/config/load.ts';
 import { type Diagnostic, formatDiagnostic, SallyportError } from '../core/errors.ts';
 import { oneFile, parseOptions } from './args.ts';
 import type { Verb } from './io.ts';

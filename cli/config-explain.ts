@@ -1,6 +1,6 @@
 // `sallyport config explain FILE`: every effective value, and the line or the default that it came from.
 import { relative, resolve } from 'node:path';
-import { type ConfigValue, explainConfig } from '../core/config-load.ts';
+import { type ConfigValue, explainConfig } from '../core/config/load.ts';
 import { oneFile, parseOptions } from './args.ts';
 import type { Verb } from './io.ts';
 

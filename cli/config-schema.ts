@@ -1,5 +1,5 @@
 // `sallyport config schema`: the JSON Schema of the configuration file, for editors and CI.
-import { configJsonSchema } from '../core/config-keys.ts';
+import { configJsonSchema } from '../core/config/keys.ts';
 import { parseOptions } from './args.ts';
 import type { Verb } from './io.ts';
 

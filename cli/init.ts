@@ -1,7 +1,7 @@
 // `sallyport init DIR`: everything a first try in front of an own service needs, and the command lines for
 // it.
 import { join, relative, resolve } from 'node:path';
-import { parseConnectAddress, parseListenAddress } from '../core/config-values.ts';
+import { parseConnectAddress, parseListenAddress } from '../core/config/values.ts';
 import { parseSpiffeId } from '../core/spiffe-id.ts';
 import { parseOptions, usage } from './args.ts';
 import { writeOutputs } from './certs-arguments.ts';

@@ -1,6 +1,6 @@
 // What a configuration says about reading policies: the one place where its keys become the options of the
 // engine.
-import type { Config } from '../core/config.ts';
+import type { Config } from '../core/config/config.ts';
 import type { PolicyOptions } from '../policy/model.ts';
 
 /** The options of the policy engine as `config` gives them. */

@@ -1,6 +1,6 @@
 // An edited configuration file of a running proxy: `policy.mode` is followed, anything else waits for a
 // restart.
-import type { Config } from '../core/config.ts';
+import type { Config } from '../core/config/config.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { Loader } from '../policy/worker-client.ts';
 import type { Logger } from '../proxy/record/logger.ts';

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { openFileSource } from '../certs/file-source.ts';
 import type { SvidSource } from '../certs/source.ts';
 import { systemClock } from '../core/clock.ts';
-import { type Config, type ResolvedWorkload, resolveWorkload } from '../core/config.ts';
+import { type Config, type ResolvedWorkload, resolveWorkload } from '../core/config/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
 import { createFilePolicySource, type PolicySource } from '../policy/source.ts';
 import type { Loader } from '../policy/worker-client.ts';

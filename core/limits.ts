@@ -1,7 +1,7 @@
 // Every limit that is not in the configuration file: name with unit, value, reason. Nothing in sallyport is
 // unbounded.
 
-/** Fixed bounds. Those a user may set are in config-schema.ts, with their defaults. */
+/** Fixed bounds. Those a user may set are in config/schema.ts, with their defaults. */
 export const LIMITS = {
   /** How often watched files are looked at without an event, milliseconds: the cost of a missed one. */
   filePollMs: 5_000,

@@ -75,7 +75,7 @@ export const REASONS = {
   ),
   'handshake-failed': row(0, 'downstream', true, 'the TLS handshake failed: protocol, cipher or ALPN'),
   'handshake-timeout': row(0, 'downstream', true, 'timeouts.handshake passed'),
-  'no-identity': row(0, 'internal', true, 'this proxy has no valid SVID of its own; see /readyz'),
+  'no-identity': row(503, 'internal', true, 'this proxy has no valid SVID of its own; see /readyz'),
   'plaintext-refused': row(0, 'downstream', false, 'the peer spoke plaintext to an mTLS listener'),
   // Request head (RFC 9112, RFC 9110)
   'bad-request-line': row(400, 'downstream', false, 'the request line does not follow RFC 9112 section 3'),
@@ -169,6 +169,19 @@ export const REASONS = {
     'the application switched protocols without being asked',
   ),
   'upstream-too-many-interim': row(502, 'upstream', false, 'more than 8 interim (1xx) responses'),
+  'upstream-handshake-failed': row(
+    502,
+    'upstream',
+    true,
+    'the TLS handshake with the upstream failed, or it closed before its first byte: does it accept this workload?',
+  ),
+  'upstream-untrusted': row(
+    502,
+    'upstream',
+    false,
+    'the upstream’s certificate is not an X509-SVID that leads to the bundle of its own trust domain',
+  ),
+  'unexpected-peer': row(502, 'upstream', false, 'the upstream’s SPIFFE ID is not among upstream.peers'),
   'upstream-limit': row(503, 'internal', true, 'upstream.maxConnections are in use'),
   // Overload and life cycle
   'connection-limit': row(0, 'internal', true, 'limits.connections reached'),

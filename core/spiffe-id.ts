@@ -42,6 +42,20 @@ export function parseSpiffeId(text: string): SpiffeId {
   };
 }
 
+/**
+ * True for a SPIFFE ID with a path, and for the beginning of one, with its trust domain complete, followed
+ * by `*`.
+ */
+export function isSpiffeIdPattern(text: string): boolean {
+  const prefix = text.endsWith('*') ? text.slice(0, -1) : null;
+  try {
+    // A letter stands for what `*` matches: after a slash or in the middle of a segment.
+    return parseSpiffeId(prefix === null ? text : `${prefix}a`).path !== '';
+  } catch {
+    return false; // the caller names the key and says what is allowed
+  }
+}
+
 /** Checks a trust domain name: 1 to 255 of `[a-z0-9._-]`. @throws ERR_SPIFFE_ID */
 export function parseTrustDomain(text: string): TrustDomain {
   const fault = trustDomainFault(text);

@@ -1,10 +1,10 @@
 // docs/config.md and docs/config.schema.json from the configuration schema: docs/generate.ts writes what
 // these return.
-import { type ConfigKey, configJsonSchema, configKeys } from '../core/config-keys.ts';
+import { type ConfigKey, configJsonSchema, configKeys } from '../core/config/keys.ts';
 
 const INTRODUCTION = `# Configuration
 
-<!-- Generated from core/config-schema.ts by \`npm run docs\`. Edit the schema, not this file. -->
+<!-- Generated from core/config/schema.ts by \`npm run docs\`. Edit the schema, not this file. -->
 
 One YAML file, named by \`sallyport proxy --config FILE\`. \`sallyport init DIR\` writes a complete one,
 \`sallyport config check FILE\` validates it, \`sallyport config explain FILE\` prints every effective value

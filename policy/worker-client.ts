@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { setPriority } from 'node:os';
 import { type Clock, systemClock, type Timer } from '../core/clock.ts';
 import { CACHE_COMPILED } from '../core/compile-cache.ts';
-import type { Config } from '../core/config.ts';
+import type { Config } from '../core/config/config.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { LoadReply, LoadRequest } from './load.ts';
 import type { Answer, Job } from './worker.ts';

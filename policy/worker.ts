@@ -2,7 +2,7 @@
 // garbage out of its own memory and off its event loop. Started and ended by worker-client.ts; it ends by
 // itself when the proxy is gone.
 import { keepCompiled } from '../core/compile-cache.ts';
-import type { Config } from '../core/config.ts';
+import type { Config } from '../core/config/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
 import type { LoadReply, LoadRequest } from './load.ts';
 
@@ -26,7 +26,7 @@ export type Answer =
 
 async function run(job: Job): Promise<Config | LoadReply> {
   // Each job loads only its own code: a reload needs no configuration schema.
-  if (job.kind === 'config') return (await import('../core/config-load.ts')).loadConfig(job.file);
+  if (job.kind === 'config') return (await import('../core/config/load.ts')).loadConfig(job.file);
   return (await import('./load.ts')).loadPolicies(job.request);
 }
 

@@ -1,7 +1,7 @@
 // The admit phase of a connection: from an accepted socket to a caller, within the limits, its certificate
 // verified where the listener wants one.
 import type net from 'node:net';
-import type { ListenerConfig } from '../core/config.ts';
+import type { ListenerConfig } from '../core/config/config.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Reason } from '../core/reasons.ts';
 import { plainIp } from './peer.ts';
@@ -9,7 +9,7 @@ import { type Arrival, PendingArrivals } from './pending-arrivals.ts';
 import type { ListenerRef } from './record/record.ts';
 import type { Runtime } from './runtime.ts';
 import { type Secured, startHandshake } from './tls/handshake.ts';
-import type { ServerIdentity } from './tls/server-identity.ts';
+import type { OwnIdentity } from './tls/own-identity.ts';
 
 export interface ArrivalsDeps {
   readonly runtime: Runtime;
@@ -17,7 +17,7 @@ export interface ArrivalsDeps {
   readonly config: Pick<ListenerConfig, 'mtls' | 'limits' | 'timeouts'>;
   readonly graceAfterExpiryMs: number;
   /** The proxy's current identity; null while there is none. */
-  readonly identity: () => ServerIdentity | null;
+  readonly identity: () => OwnIdentity | null;
   /** Callers that this listener has. */
   readonly callers: () => number;
   /** Takes a caller over; `secured` is null when it speaks plaintext. Its socket is paused. */

@@ -3,7 +3,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Downstream } from './http1/downstream.ts';
 import { SlicedWalk } from './sliced-walk.ts';
-import type { ServerIdentity } from './tls/server-identity.ts';
+import type { OwnIdentity } from './tls/own-identity.ts';
 
 export interface GuardOptions {
   readonly clock: Clock;
@@ -17,7 +17,7 @@ export class Guard {
   private readonly options: GuardOptions;
   private readonly requests: SlicedWalk<Downstream>;
   private readonly peers: SlicedWalk<Downstream>;
-  private identity: ServerIdentity | null = null;
+  private identity: OwnIdentity | null = null;
 
   constructor(options: GuardOptions) {
     this.options = options;
@@ -34,7 +34,7 @@ export class Guard {
   }
 
   /** Bundles or CRLs changed: verifies every live peer again. */
-  identityChanged(identity: ServerIdentity): void {
+  identityChanged(identity: OwnIdentity): void {
     this.identity = identity;
     this.peers.start();
   }

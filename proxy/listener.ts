@@ -2,7 +2,7 @@
 // open.
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
-import type { ListenerConfig } from '../core/config.ts';
+import type { ListenerConfig } from '../core/config/config.ts';
 import { SallyportError } from '../core/errors.ts';
 import { Arrivals } from './arrivals.ts';
 import { UpstreamPool } from './forward/pool.ts';
@@ -15,8 +15,10 @@ import type { Arrival } from './pending-arrivals.ts';
 import type { ListenerRef } from './record/record.ts';
 import type { Runtime } from './runtime.ts';
 import type { Swept } from './sweeper.ts';
+import type { ClientTls } from './tls/client-handshake.ts';
 import type { Secured } from './tls/handshake.ts';
-import type { ServerIdentity } from './tls/server-identity.ts';
+import type { OwnIdentity } from './tls/own-identity.ts';
+import { PeerIds } from './tls/peer-ids.ts';
 
 export interface ListenerDeps {
   readonly runtime: Runtime;
@@ -26,7 +28,7 @@ export interface ListenerDeps {
   readonly parserOptions: RequestParserOptions;
   readonly graceAfterExpiryMs: number;
   /** The proxy's current identity; null while there is none. */
-  readonly identity: () => ServerIdentity | null;
+  readonly identity: () => OwnIdentity | null;
 }
 
 // A caller above limits.connectionsPerIdentity has this long to ask; idle, it would hold its place.
@@ -66,7 +68,10 @@ export class HttpListener implements HttpListenerContext, Swept {
       idleTimeoutMs: upstream.idleTimeout,
       connectionsMax: upstream.maxConnections,
       sockets: this.runtime.descriptors.upstream,
+      tls: upstream.tls === 'off' ? null : this.clientTls(upstream.peers),
+      notice: (reason, message) => this.runtime.notice(reason, `listener ${this.ref.name}: ${message}`),
       coarseNow: () => this.runtime.sweeper.nowMs,
+      coarseWall: () => this.runtime.sweeper.wallMs,
     });
     this.exchanges = new Exchanges({
       pool: this.pool,
@@ -133,11 +138,17 @@ export class HttpListener implements HttpListenerContext, Swept {
   closed(connection: Downstream): void {
     if (!this.connections.delete(connection)) return;
     this.runtime.recorder.connectionClosed(this.ref);
-    const { principal } = connection.peer.facts;
-    if (principal === null) return;
+    const { identity, facts } = connection.peer;
+    const { principal } = facts;
+    if (identity === null || principal === null) return;
     const left = (this.perIdentity.get(principal) ?? 1) - 1;
     if (left === 0) this.perIdentity.delete(principal);
     else this.perIdentity.set(principal, left);
+  }
+
+  private clientTls(peers: readonly string[]): ClientTls {
+    const { clock } = this.runtime;
+    return { identity: this.deps.identity, peers: new PeerIds(peers), now: () => clock.now() };
   }
 
   private open({ socket, sourceIp, destinationIp }: Arrival, secured: Secured | null): void {
@@ -162,7 +173,7 @@ export class HttpListener implements HttpListenerContext, Swept {
     this.connections.add(connection);
     runtime.recorder.connectionOpened(ref);
     if (secured?.failOpen === true) this.failOpen(connection);
-    if (principal === null) return;
+    if (identity === null || principal === null) return;
     const count = (this.perIdentity.get(principal) ?? 0) + 1;
     this.perIdentity.set(principal, count);
     if (count <= this.deps.config.limits.connectionsPerIdentity) return;

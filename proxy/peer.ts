@@ -4,11 +4,13 @@ import type { ConnectionFacts } from '../policy/request.ts';
 import type { ConnectionRecord, ListenerRef } from './record/record.ts';
 
 export interface Peer {
-  /** Null for a plaintext or anonymous TLS peer. */
+  /** What a certificate showed; null for a plaintext or anonymous TLS peer. */
   readonly identity: PeerIdentity | null;
   /** DER as sent, leaf first, to be verified again when bundles change; empty without identity. */
   readonly chain: readonly Buffer[];
   readonly facts: ConnectionFacts;
+  /** True when its request id and trace context go on: a verified caller, or the own application. */
+  readonly authenticated: boolean;
   readonly record: ConnectionRecord;
   /** Value of x-forwarded-client-cert (Envoy's format: By, Hash, URI); null when there is no identity. */
   readonly forwardedClientCert: string | null;
@@ -36,9 +38,12 @@ export interface Transport {
 
 export function createPeer(listener: ListenerRef, transport: Transport): Peer {
   const { identity, ownId, sourceIp, destinationIp, sni } = transport;
-  const principal = identity?.spiffeId.uri ?? null;
+  // Outbound without TLS is the application beside this proxy: the configuration allows loopback only.
+  const own = listener.direction === 'outbound' && transport.tlsVersion === null;
+  const principal = own ? (ownId?.uri ?? null) : (identity?.spiffeId.uri ?? null);
   return {
     identity,
+    authenticated: own || identity !== null,
     chain: transport.chain,
     facts: {
       principal,
@@ -52,7 +57,7 @@ export function createPeer(listener: ListenerRef, transport: Transport): Peer {
       id: transport.connectionId,
       listener,
       principal,
-      local: identity !== null && identity.spiffeId.trustDomain === ownId?.trustDomain,
+      local: own || (identity !== null && identity.spiffeId.trustDomain === ownId?.trustDomain),
       sourceIp,
       remoteIp: transport.remoteIpPerRequest ? null : sourceIp,
       destinationIp,

@@ -2,8 +2,9 @@
 // SVID sources.
 import type { SvidSource } from '../certs/source.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Config, ListenerConfig } from '../core/config.ts';
+import type { Config, ListenerConfig } from '../core/config/config.ts';
 import { LIMITS } from '../core/limits.ts';
+import { parseSpiffeId } from '../core/spiffe-id.ts';
 import type { Workload } from '../policy/model.ts';
 import { nearest } from '../policy/near.ts';
 import type { NearRule } from '../policy/request.ts';
@@ -22,12 +23,12 @@ import { HttpListener } from './listener.ts';
 import type { HttpListenerOptions } from './listener-context.ts';
 import type { LineWriter } from './record/line-writer.ts';
 import type { Logger } from './record/logger.ts';
-import type { ListenerRef, RequestRecord } from './record/record.ts';
+import type { ListenerRef, RequestRecord, WorkloadName } from './record/record.ts';
 import { createRecorder, type LiveRecorder } from './record/recorder.ts';
 import { RequestIds } from './request-ids.ts';
 import type { Runtime } from './runtime.ts';
 import { Sweeper } from './sweeper.ts';
-import { createServerIdentity, type ServerIdentity } from './tls/server-identity.ts';
+import { createOwnIdentity, type OwnIdentity } from './tls/own-identity.ts';
 
 export interface ProxyDeps {
   readonly config: Config;
@@ -57,7 +58,7 @@ export class ProxyServer {
   private readonly named: { names: ProtectedNames }[] = [];
   /** True once every listener is bound. */
   listening = false;
-  private identity: ServerIdentity | null = null;
+  private identity: OwnIdentity | null = null;
   private protectedNames: ProtectedNames;
 
   constructor(deps: ProxyDeps) {
@@ -65,7 +66,7 @@ export class ProxyServer {
     this.deps = deps;
     this.enforcement = { source: policy, mode: config.policy.mode };
     this.protectedNames = new ProtectedNames(referencedHeaders(policy.current().table));
-    const refs = config.listeners.map(listenerRef);
+    const refs = config.listeners.map((listener, i) => listenerRef(listener, i, deps.workload));
     this.recorder = this.createRecorder(refs);
     this.runtime = {
       clock,
@@ -99,7 +100,7 @@ export class ProxyServer {
   prepare(): void {
     const { svid } = this.deps;
     const state = svid?.current() ?? null;
-    if (state !== null) this.identity = createServerIdentity(state, this.minTlsVersion());
+    if (state !== null) this.identity = createOwnIdentity(state, this.minTlsVersion());
     svid?.onChange((next) => this.identityChanged(next));
   }
 
@@ -162,7 +163,7 @@ export class ProxyServer {
 
   private identityChanged(state: NonNullable<ReturnType<SvidSource['current']>>): void {
     try {
-      this.identity = createServerIdentity(state, this.minTlsVersion());
+      this.identity = createOwnIdentity(state, this.minTlsVersion());
     } catch (error) {
       // The last good context stays; the source verified the set, so this is OpenSSL's opinion alone.
       this.deps.logger.error('openssl refuses the new identity, the old one stays', { err: error });
@@ -170,6 +171,7 @@ export class ProxyServer {
     }
     this.deps.logger.info('identity swapped', { generation: state.generation, id: state.spiffeId.uri });
     this.guard.identityChanged(this.identity);
+    for (const { pool } of this.listeners) pool.identityChanged(this.identity);
   }
 
   private policySwapped(): void {
@@ -225,10 +227,9 @@ export class ProxyServer {
   }
 
   private createRecorder(listeners: readonly ListenerRef[]): LiveRecorder {
-    const { config, policy, svid, clock, logger, writer, version, workload } = this.deps;
+    const { config, policy, svid, clock, logger, writer, version } = this.deps;
     return createRecorder({
       listeners,
-      workload: { name: workload.serviceAccount ?? '', namespace: workload.namespace },
       log: config.log,
       flows: { file: config.flows.file, intervalMs: config.flows.interval },
       writer,
@@ -263,8 +264,21 @@ function firstOutcomes({ sources: { root, namespace } }: PolicyState): LoadOutco
   );
 }
 
-function listenerRef(config: ListenerConfig, index: number): ListenerRef {
-  return { index, name: config.name, direction: 'inbound', destinationPort: config.port, mtls: config.mtls };
+function listenerRef(config: ListenerConfig, index: number, own: Workload): ListenerRef {
+  const { name, direction, port, mtls } = config;
+  const destination =
+    direction === 'inbound'
+      ? { name: own.serviceAccount ?? '', namespace: own.namespace }
+      : peerName(config.upstream);
+  return { index, name, direction, destination, destinationPort: port, mtls };
+}
+
+/** The workload that an upstream is, where its expected ID says so; else its host. */
+function peerName({ address, peers }: ListenerConfig['upstream']): WorkloadName {
+  const [id, ...others] = peers;
+  if (id === undefined || others.length > 0 || id.endsWith('*')) return { name: address.host, namespace: '' };
+  const { serviceAccount, namespace } = parseSpiffeId(id);
+  return { name: serviceAccount ?? address.host, namespace: namespace ?? '' };
 }
 
 function listenerOptions(config: ListenerConfig, chunked: ChunkedOptions): HttpListenerOptions {

@@ -1,6 +1,6 @@
 // Everything that is softer than enforcing, in words: printed in one line at start, shown on /readyz,
 // counted.
-import type { Config } from '../core/config.ts';
+import type { Config } from '../core/config/config.ts';
 
 /** One setting that lets through what enforcing would not. */
 export interface Softer {
@@ -19,7 +19,9 @@ export function softerThanEnforce(config: Config, mode: 'enforce' | 'audit'): So
   if (config.identity.graceAfterExpiry > 0)
     softer.push({ listener: null, mode: `identity.graceAfterExpiry=${config.identity.graceAfterExpiry}ms` });
   for (const listener of config.listeners) {
-    if (listener.mtls !== 'strict') softer.push({ listener: listener.name, mode: `mtls=${listener.mtls}` });
+    const own = listener.direction === 'outbound'; // the application beside this proxy calls in plaintext
+    if (listener.mtls !== 'strict' && !own)
+      softer.push({ listener: listener.name, mode: `mtls=${listener.mtls}` });
     if (listener.paths.ambiguous !== 'reject')
       softer.push({ listener: listener.name, mode: `paths.ambiguous=${listener.paths.ambiguous}` });
   }

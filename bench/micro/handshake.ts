@@ -9,7 +9,7 @@ import { type Authority, createAuthority, type IssuedSvid } from '../../certs/au
 import type { IdentityState } from '../../certs/source.ts';
 import { createTrustBundle } from '../../certs/trust-bundle.ts';
 import { type HandshakeOptions, startHandshake } from '../../proxy/tls/handshake.ts';
-import { createServerIdentity, type ServerIdentity } from '../../proxy/tls/server-identity.ts';
+import { createOwnIdentity, type OwnIdentity } from '../../proxy/tls/own-identity.ts';
 import { programUrl } from '../program.ts';
 import type { Callers, Calls } from './handshake-client.ts';
 import { type Figure, fastestOf, ratioOf, type Task } from './measure.ts';
@@ -82,11 +82,11 @@ class Ours {
   });
   readonly #state: IdentityState;
   readonly #options: HandshakeOptions;
-  #identity: ServerIdentity;
+  #identity: OwnIdentity;
 
   constructor(state: IdentityState) {
     this.#state = state;
-    this.#identity = createServerIdentity(state, 'TLSv1.3');
+    this.#identity = createOwnIdentity(state, 'TLSv1.3');
     this.#options = {
       context: this.#identity.context,
       own: () => this.#identity,
@@ -98,7 +98,7 @@ class Ours {
 
   /** From now on every leaf is new. */
   forget(): void {
-    this.#identity = createServerIdentity(this.#state, 'TLSv1.3');
+    this.#identity = createOwnIdentity(this.#state, 'TLSv1.3');
   }
 }
 

@@ -8,7 +8,7 @@ import { openSink } from '../../proxy/record/line-sink.ts';
 import { LineWriter } from '../../proxy/record/line-writer.ts';
 import { Redaction } from '../../proxy/record/redaction.ts';
 import { type Figure, fastestOf } from './measure.ts';
-import { DENY, requestRecord, WORKLOAD_NAME } from './request-records.ts';
+import { DENY, requestRecord } from './request-records.ts';
 
 // What one log holds before denials of a caller, and of all, get no line of their own.
 const CALLERS = 10;
@@ -24,7 +24,7 @@ export async function logLineFigures(turns = TURNS): Promise<Figure[]> {
     record: requestRecord(DENY, { method: 'POST', status: 403, caller: `caller-${i % CALLERS}` }),
     flow: {},
   }));
-  const text = new DecisionLines({ workload: WORKLOAD_NAME, redaction: new Redaction([]), fields: {} });
+  const text = new DecisionLines({ redaction: new Redaction([]), fields: {} });
   let log = newLog(lines);
   const figures = await fastestOf(
     [
@@ -63,7 +63,6 @@ export async function logLineFigures(turns = TURNS): Promise<Figure[]> {
 function newLog(lines: LineWriter): DecisionLog {
   return new DecisionLog({
     config: { decisions: 'denied', sample: 0, fields: {}, redact: [] },
-    workload: WORKLOAD_NAME,
     lines,
     clock: systemClock,
     random: () => 0,

@@ -7,7 +7,7 @@ import { LineWriter } from '../../proxy/record/line-writer.ts';
 import { createLogger } from '../../proxy/record/logger.ts';
 import { createRecorder, type LiveRecorder, type RecorderOptions } from '../../proxy/record/recorder.ts';
 import { type Figure, fastestOf, type Task } from './measure.ts';
-import { ALLOW, DENY, LISTENER, requestRecord, WORKLOAD_NAME } from './request-records.ts';
+import { ALLOW, DENY, LISTENER, requestRecord } from './request-records.ts';
 
 /** Calls of one run: between two turns of the event loop, in which the log is written. */
 const CALLS = 500;
@@ -92,7 +92,6 @@ function open(log: RecorderOptions['log']): { recorder: LiveRecorder; done: () =
   const writer = new LineWriter({ sink: openSink(fd, systemClock), clock: systemClock });
   const recorder = createRecorder({
     listeners: [LISTENER],
-    workload: WORKLOAD_NAME,
     log,
     flows: { file: null, intervalMs: 10_000 },
     writer,

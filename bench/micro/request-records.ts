@@ -6,11 +6,10 @@ export const LISTENER = {
   index: 0,
   name: 'inbound',
   direction: 'inbound',
+  destination: { name: 'cart', namespace: 'shop' },
   destinationPort: 8080,
   mtls: 'strict',
 } as const;
-
-export const WORKLOAD_NAME = { name: 'cart', namespace: 'shop' };
 
 export const ALLOW: Decision = {
   verdict: 'allow',

@@ -1,11 +1,17 @@
 // The keep-alive pool of one upstream: the most recently used idle connection first, so that the rest can
-// expire.
+// expire. Over TLS a request only gets a connection that was made with the current identity.
+import type { Reason } from '../../core/reasons.ts';
 import type { SocketBudget } from '../descriptors.ts';
-import { createReadBuffer, UpstreamConnection, type UpstreamOwner } from './upstream-connection.ts';
+import type { OwnIdentity } from '../tls/own-identity.ts';
+import { verifyPeer } from '../tls/verify-peer.ts';
+import {
+  createReadBuffer,
+  UpstreamConnection,
+  type UpstreamOwner,
+  type UpstreamTarget,
+} from './upstream-connection.ts';
 
-export interface PoolOptions {
-  readonly host: string;
-  readonly port: number;
+export interface PoolOptions extends UpstreamTarget {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly connectionsMax: number;
@@ -13,6 +19,8 @@ export interface PoolOptions {
   readonly sockets: SocketBudget;
   /** The coarse monotonic clock of the process, in milliseconds. */
   readonly coarseNow: () => number;
+  /** The coarse wall clock, Unix milliseconds. */
+  readonly coarseWall: () => number;
 }
 
 export class UpstreamPool {
@@ -31,8 +39,8 @@ export class UpstreamPool {
     return this.all.size;
   }
 
-  /** A connection for one exchange: idle and ready, or still connecting; null when the limit is reached. */
-  take(owner: UpstreamOwner): UpstreamConnection | null {
+  /** A connection for one exchange: idle and ready, or still connecting; else why there is none. */
+  take(owner: UpstreamOwner): UpstreamConnection | Reason {
     const ready = this.idle.pop();
     if (ready !== undefined) {
       ready.owner = owner;
@@ -43,11 +51,13 @@ export class UpstreamPool {
   }
 
   /** A connection that was never used before. */
-  connect(owner: UpstreamOwner): UpstreamConnection | null {
-    const { connectionsMax, sockets } = this.options;
+  connect(owner: UpstreamOwner): UpstreamConnection | Reason {
+    const { connectionsMax, sockets, tls } = this.options;
+    const own = tls?.identity() ?? null;
+    if (tls !== null && (own === null || tls.now() >= own.state.notAfterMs)) return 'no-identity';
     if (this.all.size >= connectionsMax || sockets.full) this.idle.shift()?.destroy();
-    if (this.all.size >= connectionsMax || !sockets.take()) return null;
-    const connection = new UpstreamConnection(this.options, this.buffer, this.gone);
+    if (this.all.size >= connectionsMax || !sockets.take()) return 'upstream-limit';
+    const connection = new UpstreamConnection(this.options, own, this.buffer, this.gone);
     connection.owner = owner;
     this.all.add(connection);
     return connection;
@@ -63,6 +73,7 @@ export class UpstreamPool {
     const idleMs = this.options.idleTimeoutMs - stalledMs;
     if (
       idleMs <= 0 ||
+      connection.own !== (this.options.tls?.identity() ?? null) ||
       connection.closed ||
       connection.socket.writableEnded ||
       connection.socket.readableEnded
@@ -86,12 +97,38 @@ export class UpstreamPool {
 
   /** Closes connections that are past their time; called by the sweeper. */
   sweep(nowMs: number): void {
-    for (const connection of this.all) if (connection.deadlineMs <= nowMs) connection.destroy();
+    const wallMs = this.options.coarseWall();
+    for (const connection of this.all) {
+      if (connection.deadlineMs <= nowMs) connection.destroy();
+      else if (connection.expiresAtMs <= wallMs) this.withdraw(connection, 'an SVID of the two expired');
+    }
+  }
+
+  /**
+   * Takes a new identity up: what is idle is closed, what is in use ends with its request, and at once when
+   * its server is no longer trusted.
+   */
+  identityChanged(own: OwnIdentity): void {
+    const { tls } = this.options;
+    if (tls === null) return;
+    for (const connection of this.all) {
+      const { server, owner } = connection;
+      if (owner === null) connection.destroy();
+      if (owner === null || server === null) continue; // one that connects is judged when it is there
+      const times = { nowMs: tls.now(), graceAfterExpiryMs: 0 };
+      const verdict = verifyPeer(own.servers, server.chain, null, times);
+      if (!verdict.ok) this.withdraw(connection, verdict.message);
+    }
   }
 
   close(): void {
     for (const connection of this.all) connection.destroy();
     this.idle.length = 0;
+  }
+
+  private withdraw(connection: UpstreamConnection, message: string): void {
+    if (connection.owner === null) connection.destroy();
+    else connection.refuse('upstream-untrusted', message);
   }
 
   private forget(connection: UpstreamConnection): void {

@@ -1,10 +1,16 @@
-// One plaintext TCP connection to the application. It belongs to one exchange at a time or waits in the pool.
+// One connection to the application, or by mutual TLS to the proxy before another one. It belongs to one
+// exchange at a time or waits in the pool.
 // PERF: every connection reads into one shared buffer (`onread`): a consumer copies what it keeps before it
 // returns.
 import net from 'node:net';
+import type { Reason } from '../../core/reasons.ts';
+import type { HeadWriter } from '../http1/head-writer.ts';
+import { type ClientTls, connectTls, type SecuredServer } from '../tls/client-handshake.ts';
+import type { OwnIdentity } from '../tls/own-identity.ts';
 
 /** Who a connection reports to while it is in use. Every call is synchronous. */
 export interface UpstreamOwner {
+  /** It may be written to; over TLS the server is verified. */
   upstreamConnected(): void;
   /** `chunk` is valid only during the call. */
   upstreamData(chunk: Buffer): void;
@@ -13,6 +19,16 @@ export interface UpstreamOwner {
   upstreamDrained(): void;
   /** The connection is gone; `error` is the socket's error code, or '' for an orderly close. */
   upstreamClosed(error: string): void;
+}
+
+/** Where a connection goes. */
+export interface UpstreamTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Null: plaintext. */
+  readonly tls: ClientTls | null;
+  /** Told why a connection failed, beyond the reason. */
+  readonly notice: (reason: Reason, message: string) => void;
 }
 
 const READ_BYTES = 65_536;
@@ -24,36 +40,71 @@ export function createReadBuffer(): Buffer {
 
 export class UpstreamConnection {
   readonly socket: net.Socket;
+  /** The identity that it was made with; null over plaintext. */
+  readonly own: OwnIdentity | null;
+  /** Who the server is; null over plaintext. */
+  server: SecuredServer | null = null;
   /** Requests that were answered completely on this connection. */
   served = 0;
   connected = false;
   closed = false;
+  /** What ended it, where that is neither the application's doing nor the network's. */
+  fault: Reason | null = null;
   /** Coarse monotonic milliseconds at which an idle connection is closed. */
   deadlineMs = Number.POSITIVE_INFINITY;
   owner: UpstreamOwner | null = null;
   private readonly gone: (connection: UpstreamConnection) => void;
+  private readonly target: UpstreamTarget;
+  private heard = false;
   private errorCode = '';
 
+  /** `own`: null when the target is plaintext. */
   constructor(
-    address: { host: string; port: number },
+    target: UpstreamTarget,
+    own: OwnIdentity | null,
     buffer: Buffer,
     gone: (connection: UpstreamConnection) => void,
   ) {
     this.gone = gone;
-    this.socket = net.connect({
-      host: address.host,
-      port: address.port,
-      noDelay: true,
-      allowHalfOpen: true,
-      onread: { buffer, callback: (length, shared) => this.onRead(length, shared) },
-    });
-    this.socket.on('connect', () => this.onConnect());
+    this.own = own;
+    this.target = target;
+    const { host, port, tls } = target;
+    const onread: net.OnReadOpts = { buffer, callback: (length, shared) => this.onRead(length, shared) };
+    if (own === null || tls === null) {
+      this.socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true, onread });
+      this.socket.on('connect', () => this.onConnect());
+    } else {
+      this.socket = connectTls({ host, port, onread }, own, tls, {
+        secured: (server) => {
+          this.server = server;
+          this.onConnect();
+        },
+        failed: (reason, message) => this.refuse(reason, message),
+      });
+    }
     this.socket.on('end', () => this.onEnd());
     this.socket.on('drain', () => this.owner?.upstreamDrained());
-    this.socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.errorCode = error.code ?? 'ERROR';
-    });
+    this.socket.on('error', (error: NodeJS.ErrnoException) => this.onError(error));
     this.socket.on('close', () => this.onClose());
+  }
+
+  /** Unix milliseconds from which one of the two identities is no longer valid. */
+  get expiresAtMs(): number {
+    if (this.own === null) return Number.POSITIVE_INFINITY;
+    return Math.min(this.own.state.notAfterMs, this.server?.identity.notAfterMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Sends what `writer` holds and `parts` in one write, empties `parts`; false when the socket is full. */
+  write(writer: HeadWriter, parts: Buffer[]): boolean {
+    return this.own === null ? writer.send(this.socket, parts) : writer.sendCopy(this.socket, parts);
+  }
+
+  /** Ends it in the middle of what it does; the owner is told. */
+  refuse(reason: Reason, message: string): void {
+    this.fault = reason;
+    this.target.notice(reason, `${this.target.host}:${this.target.port}: ${message}`);
+    this.socket.destroy();
+    this.onClose();
   }
 
   /** Closes at once; the owner, if any, is not told. */
@@ -69,6 +120,7 @@ export class UpstreamConnection {
   }
 
   private onRead(length: number, shared: Uint8Array): boolean {
+    this.heard = true;
     const owner = this.owner;
     if (owner === null) {
       // A byte on an idle connection can only be a response nobody asked for.
@@ -81,8 +133,19 @@ export class UpstreamConnection {
   }
 
   private onEnd(): void {
+    this.blameHandshake();
     if (this.owner === null) this.destroy();
     else this.owner.upstreamEnd();
+  }
+
+  private onError({ code = 'ERROR' }: NodeJS.ErrnoException): void {
+    this.errorCode = code;
+    this.blameHandshake();
+  }
+
+  /** In TLS 1.3 the server judges the client's certificate when the client already takes it for open. */
+  private blameHandshake(): void {
+    if (this.own !== null && this.connected && !this.heard) this.fault ??= 'upstream-handshake-failed';
   }
 
   private onClose(): void {

@@ -5,7 +5,7 @@ import { Judge, type Permit } from '../decide.ts';
 import { decide, finishRequest, refuse, serveRequest } from '../inbound.ts';
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
-import type { ServerIdentity } from '../tls/server-identity.ts';
+import type { OwnIdentity } from '../tls/own-identity.ts';
 import { BodyRate } from './body-rate.ts';
 import { CallerInput } from './caller-input.ts';
 import { Deadline } from './deadline.ts';
@@ -92,7 +92,7 @@ export class Downstream implements ExchangePort {
   }
 
   /** Verifies the caller again after bundles or CRLs changed. */
-  reverify(own: ServerIdentity): void {
+  reverify(own: OwnIdentity): void {
     if (this.state === 'closed' || this.lifetime.reverify(own)) return;
     this.refusing = 'identity-withdrawn'; // also the request of which half the head is here
     this.drain();

@@ -105,7 +105,7 @@ export class Exchange implements UpstreamOwner {
     const { parts, upstream } = this;
     if (!this.sent || upstream === null || parts.length === 0) return;
     this.writer.begin();
-    const open = this.writer.send(upstream.socket, parts);
+    const open = upstream.write(this.writer, parts);
     if (!open) this.pauseRequest();
     this.awaitNext();
   }
@@ -115,9 +115,8 @@ export class Exchange implements UpstreamOwner {
     this.active = false;
     this.waiting.stop();
     this.parts.length = 0;
-    const { upstream } = this;
+    this.upstream?.destroy();
     this.upstream = null;
-    upstream?.destroy();
   }
 
   /** The caller's connection is closed; true when that is the orderly end of a tunnel. */
@@ -208,6 +207,7 @@ export class Exchange implements UpstreamOwner {
     const upstream = this.upstream;
     this.upstream = null;
     if (!this.active || upstream === null) return;
+    if (upstream.fault !== null) return this.fail(upstream.fault);
     if (!upstream.connected) return this.fail('upstream-refused');
     const orderly = error === '' && (this.tunnel || this.response.endsByClose);
     if (orderly) return this.finish();
@@ -219,13 +219,13 @@ export class Exchange implements UpstreamOwner {
   }
 
   private requestFault(): Reason | null {
-    if (this.requestBody.fault !== null) return this.requestBody.fault;
-    return this.requestBody.bytes > this.options.bodyBytesMax ? 'body-too-large' : null;
+    const { fault, bytes } = this.requestBody;
+    return fault ?? (bytes > this.options.bodyBytesMax ? 'body-too-large' : null);
   }
 
-  private attempt(upstream: UpstreamConnection | null): void {
+  private attempt(upstream: UpstreamConnection | Reason): void {
+    if (typeof upstream === 'string') return this.fail(upstream);
     this.upstream = upstream;
-    if (upstream === null) return this.fail('upstream-limit');
     if (upstream.connected) return this.send();
     this.waiting.start();
     this.pauseRequest();
@@ -242,7 +242,7 @@ export class Exchange implements UpstreamOwner {
     this.sent = true;
     this.writer.begin();
     this.port.forwardHead(this.writer);
-    const open = this.writer.send(upstream.socket, this.parts);
+    const open = upstream.write(this.writer, this.parts);
     this.waiting.start();
     this.requestPaused = !open && !this.requestBody.done;
     this.awaitNext();

@@ -95,6 +95,15 @@ export class HeadWriter {
     return open;
   }
 
+  /** Like `send`, for a socket that may read its memory after the call whatever it says: TLS. */
+  sendCopy(socket: net.Socket, parts: Buffer[]): boolean {
+    const [first] = parts;
+    const alone = this.length === 0 && first !== undefined && parts.length === 1;
+    const all = alone ? first : this.take(parts);
+    parts.length = 0;
+    return socket.write(all);
+  }
+
   /** Leaves the memory to whoever still reads the last `view`. */
   release(): void {
     this.bytes = Buffer.allocUnsafeSlow(BYTES_AT_FIRST);

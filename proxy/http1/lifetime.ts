@@ -2,7 +2,8 @@
 // meanwhile.
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
-import { type ServerIdentity, verifyPeer } from '../tls/server-identity.ts';
+import type { OwnIdentity } from '../tls/own-identity.ts';
+import { verifyPeer } from '../tls/verify-peer.ts';
 
 /** `drain`: no further request. `end`: what runs is ended by force. */
 export type LifetimeStep = 'live' | 'drain' | 'end';
@@ -32,10 +33,10 @@ export class Lifetime {
   }
 
   /** Verifies the caller again after bundles or CRLs changed; false when it is no longer accepted. */
-  reverify(own: ServerIdentity): boolean {
+  reverify(own: OwnIdentity): boolean {
     if (this.peer.chain.length === 0) return true;
     const { runtime, graceAfterExpiryMs } = this.context;
-    const verdict = verifyPeer(own, this.peer.chain, null, {
+    const verdict = verifyPeer(own.callers, this.peer.chain, null, {
       nowMs: runtime.clock.now(),
       graceAfterExpiryMs,
     });

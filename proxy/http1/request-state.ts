@@ -51,7 +51,7 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   constructor(context: HttpListenerContext, peer: Peer, head: RequestParser) {
     this.connection = peer.record;
     this.facts = peer.facts;
-    this.authenticated = peer.identity !== null;
+    this.authenticated = peer.authenticated;
     this.head = head;
     this.ids = context.runtime.ids;
     this.forwarding = new Forwarding(context, peer, this);

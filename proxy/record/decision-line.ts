@@ -2,7 +2,6 @@
 // PERF: a request with a line takes 3.2-3.5 us of wall time on a busy machine, metrics and flow included;
 // bench/micro/record.ts.
 import type { NearRule } from '../../policy/request.ts';
-import type { WorkloadName } from './flow.ts';
 import { microseconds, number, quote, quoteList, quoteOrNull } from './json-text.ts';
 import type { ConnectionRecord, ListenerRef, RequestRecord } from './record.ts';
 import type { RedactableField, Redaction } from './redaction.ts';
@@ -38,20 +37,17 @@ export interface HandshakeRefusal {
 
 /** Builds lines. A line comes without its `{"time":…,` and without `}`: the log adds both, and `count`. */
 export class DecisionLines {
-  readonly #workload: string;
+  /** The beginning of `destination`, by listener index. */
+  readonly #destinations: string[] = [];
   readonly #redaction: Redaction;
   readonly #fields: string;
   #headers: readonly string[] = [];
 
   constructor(options: {
-    workload: WorkloadName;
     redaction: Redaction;
     /** `log.fields`: on every line. */
     fields: Readonly<Record<string, string>>;
   }) {
-    const { name, namespace } = options.workload;
-    this.#workload =
-      `"workload":${quote(name, NAME_CHARS_MAX)}` + `,"namespace":${quote(namespace, NAME_CHARS_MAX)}`;
     this.#redaction = options.redaction;
     this.#fields = Object.entries(options.fields)
       .map(([key, value]) => `,${quote(key, NAME_CHARS_MAX)}:${quote(value, NAME_CHARS_MAX)}`)
@@ -96,7 +92,7 @@ export class DecisionLines {
       `,"rules":[],"source":{"principal":null` +
       (claimed === null ? '' : `,"claimed":${this.#text('source.principal', claimed, PRINCIPAL_CHARS_MAX)}`) +
       `,"ip":${this.#text('source.ip', refusal.sourceIp, IP_CHARS_MAX)}}` +
-      `,"destination":{${this.#workload},"port":${number(listener.destinationPort)}}` +
+      `,"destination":{${this.#destination(listener)},"port":${number(listener.destinationPort)}}` +
       `,"message":${quote(refusal.message, MESSAGE_CHARS_MAX)}${this.#fields}`
     );
   }
@@ -109,6 +105,12 @@ export class DecisionLines {
     );
   }
 
+  #destination({ index, destination: { name, namespace } }: ListenerRef): string {
+    this.#destinations[index] ??=
+      `"workload":${quote(name, NAME_CHARS_MAX)},"namespace":${quote(namespace, NAME_CHARS_MAX)}`;
+    return this.#destinations[index];
+  }
+
   #connection(connection: ConnectionRecord): string {
     const { listener, sni } = connection;
     return (
@@ -116,7 +118,7 @@ export class DecisionLines {
       `,"source":{"principal":${this.#text('source.principal', connection.principal, PRINCIPAL_CHARS_MAX)}` +
       `,"ip":${this.#text('source.ip', connection.sourceIp, IP_CHARS_MAX)}` +
       `,"remoteIp":${this.#text('source.remoteIp', connection.remoteIp, IP_CHARS_MAX)}}` +
-      `,"destination":{${this.#workload}` +
+      `,"destination":{${this.#destination(listener)}` +
       `,"ip":${this.#text('destination.ip', connection.destinationIp, IP_CHARS_MAX)}` +
       `,"port":${number(listener.destinationPort)}}` +
       (sni === null ? '' : `,"sni":${this.#text('sni', sni, NAME_CHARS_MAX)}`)

@@ -4,7 +4,6 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { NearRule } from '../../policy/request.ts';
 import { DecisionLines, type HandshakeRefusal } from './decision-line.ts';
-import type { WorkloadName } from './flow.ts';
 import { TimeText } from './json-text.ts';
 import type { Lines } from './line-writer.ts';
 import type { RequestRecord } from './record.ts';
@@ -26,7 +25,6 @@ export interface DecisionLogConfig {
 /** What a decision log needs. */
 export interface DecisionLogOptions {
   readonly config: DecisionLogConfig;
-  readonly workload: WorkloadName;
   readonly lines: Lines;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
@@ -65,10 +63,10 @@ export class DecisionLog {
   #dropped = 0;
 
   constructor(options: DecisionLogOptions) {
-    const { config, workload } = options;
+    const { config } = options;
     this.#options = options;
     const redaction = new Redaction(config.redact);
-    this.#text = new DecisionLines({ workload, redaction, fields: config.fields });
+    this.#text = new DecisionLines({ redaction, fields: config.fields });
   }
 
   /** Denials that got no line because too many different ones came at once. */

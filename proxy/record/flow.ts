@@ -48,12 +48,6 @@ export interface Flow {
   windowFirstMs: number;
 }
 
-/** The workload that flows and log lines name as their destination. */
-export interface WorkloadName {
-  readonly name: string;
-  readonly namespace: string;
-}
-
 /** The policy's reason where the verdict is the policy's: failures of the application do not split flows. */
 export function flowReason(record: RequestRecord): Reason {
   const { decision } = record;
@@ -111,10 +105,11 @@ export interface FlowCounts {
 export function flowText(
   flow: Flow,
   counts: FlowCounts,
-  context: { nowMs: number; workload: WorkloadName; wall: (monotonicMs: number) => string },
+  context: { nowMs: number; wall: (monotonicMs: number) => string },
 ): string {
   const { caller, listener, dryRun } = flow;
-  const { workload, wall } = context;
+  const { wall } = context;
+  const { name, namespace } = listener.destination;
   const source = caller === null ? '"other"' : callerText(caller);
   const http = flow.overflow
     ? '"other"'
@@ -129,7 +124,7 @@ export function flowText(
     `,"direction":"${listener.direction}"` +
     `,"verdict":"${flow.verdict}","enforced":${flow.enforced},"reason":"${flow.reason}"` +
     `,"rules":${rulesText(flow.rules)}${would},"source":${source}` +
-    `,"destination":{"workload":${quote(workload.name, 256)},"namespace":${quote(workload.namespace, 256)}` +
+    `,"destination":{"workload":${quote(name, 256)},"namespace":${quote(namespace, 256)}` +
     `,"port":${number(listener.destinationPort)}},"http":${http}` +
     `,"count":${number(counts.count)},"bytes":${number(counts.bytes)}` +
     `,"firstSeen":"${wall(counts.firstMs)}","lastSeen":"${wall(flow.lastMs)}"` +

@@ -3,7 +3,7 @@
 //
 //   callers: principal ─> byPath: template ─> [flows, told apart by method, verdict, rules, listener]
 import type { Clock, Timer } from '../../core/clock.ts';
-import { type Caller, type Flow, flowText, newFlow, sameFlow, type WorkloadName } from './flow.ts';
+import { type Caller, type Flow, flowText, newFlow, sameFlow } from './flow.ts';
 import { ownText, TimeText } from './json-text.ts';
 import { PathTemplates } from './path-template.ts';
 import type { RequestRecord } from './record.ts';
@@ -35,7 +35,6 @@ const SLICE = 100;
 
 /** What a table of flows needs. */
 export interface FlowOptions {
-  readonly workload: WorkloadName;
   readonly clock: Clock;
   readonly intervalMs: number;
   /** Where windows go; null = memory only. */
@@ -203,10 +202,10 @@ export class Flows {
     yield* this.#overflow;
   }
 
-  #context(nowMs: number): { nowMs: number; workload: WorkloadName; wall: (ms: number) => string } {
-    const { clock, workload } = this.#options;
+  #context(nowMs: number): { nowMs: number; wall: (ms: number) => string } {
+    const { clock } = this.#options;
     const offset = clock.now() - nowMs;
-    return { nowMs, workload, wall: (ms) => this.#time.at(Math.round(ms + offset)) };
+    return { nowMs, wall: (ms) => this.#time.at(Math.round(ms + offset)) };
   }
 
   async #flush(): Promise<void> {

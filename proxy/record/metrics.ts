@@ -64,7 +64,8 @@ export class Metrics {
     }
     this.duration.observe(listener, (record.endMs - record.startMs) / 1000);
     this.enforcement.observe(listener, record.enforcementUs / 1e6);
-    if (connection.tlsVersion === null) add(this.plaintext, listener, 1);
+    if (connection.tlsVersion === null && connection.listener.direction === 'inbound')
+      add(this.plaintext, listener, 1);
     add(this.bytesIn, listener, record.bytesIn);
     add(this.bytesOut, listener, record.bytesOut);
   }

@@ -3,11 +3,19 @@
 import type { Reason } from '../../core/reasons.ts';
 import type { Decision, Verdict } from '../../policy/request.ts';
 
+/** A workload as flows and log lines name it. */
+export interface WorkloadName {
+  readonly name: string;
+  readonly namespace: string;
+}
+
 /** A listener as sinks see it; `index` is its slot in counter arrays. */
 export interface ListenerRef {
   readonly index: number;
   readonly name: string;
   readonly direction: 'inbound' | 'outbound';
+  /** Who is called: inbound this workload, outbound the peer. */
+  readonly destination: WorkloadName;
   /** The destination port that policies see. */
   readonly destinationPort: number;
   readonly mtls: 'strict' | 'permissive' | 'server-tls' | 'off';

@@ -2,7 +2,6 @@
 // log.
 import type { Clock } from '../../core/clock.ts';
 import { DecisionLog, type DecisionLogConfig, type Explain } from './decision-log.ts';
-import type { WorkloadName } from './flow.ts';
 import { FlowFile } from './flow-file.ts';
 import { Flows } from './flows.ts';
 import type { LineWriter } from './line-writer.ts';
@@ -16,7 +15,6 @@ import type { ListenerRef, Recorder } from './record.ts';
 export interface RecorderOptions {
   /** In index order. */
   readonly listeners: readonly ListenerRef[];
-  readonly workload: WorkloadName;
   readonly log: DecisionLogConfig;
   /** `file`: absolute path, or null. */
   readonly flows: { readonly file: string | null; readonly intervalMs: number };
@@ -47,18 +45,17 @@ export interface LiveRecorder extends Recorder {
 
 /** Composes metrics, flows and the decision log. */
 export function createRecorder(options: RecorderOptions): LiveRecorder {
-  const { workload, clock, writer, logger } = options;
+  const { clock, writer, logger } = options;
   const metrics = new Metrics(options.listeners);
   const file = options.flows.file === null ? null : openFlowFile(options.flows.file, logger);
   const flows = new Flows({
-    workload,
     clock,
     intervalMs: options.flows.intervalMs,
     lines: file === null ? null : (lines) => file.append(lines),
   });
   const { random } = options;
   const explain = options.explain === null ? null : contained(options.explain, logger);
-  const log = new DecisionLog({ config: options.log, workload, lines: writer, clock, random, explain });
+  const log = new DecisionLog({ config: options.log, lines: writer, clock, random, explain });
   const render = new MetricsRender(metrics, options.facts, () => ({
     logDropped: writer.dropped + log.dropped,
     flowOverflow: flows.overflowed,

@@ -1,11 +1,11 @@
 // From a raw socket to a verified caller: TLS by OpenSSL, then the X509-SVID verdict. Nothing is read before
 // both passed.
-import type { X509Certificate } from 'node:crypto';
 import type net from 'node:net';
 import tls from 'node:tls';
 import type { PeerIdentity } from '../../certs/verify.ts';
 import type { Reason } from '../../core/reasons.ts';
-import { type ServerIdentity, verifyPeer } from './server-identity.ts';
+import type { OwnIdentity } from './own-identity.ts';
+import { chainOf, opensslError, verifyPeer } from './verify-peer.ts';
 
 /** A finished handshake. */
 export interface Secured {
@@ -25,7 +25,7 @@ export interface HandshakeOptions {
    * What the peer is verified against when its certificate is there: a bundle may have gone since the
    * ClientHello.
    */
-  readonly own: () => ServerIdentity;
+  readonly own: () => OwnIdentity;
   /** False for `server-tls`: no client certificate is asked for. */
   readonly requestCertificate: boolean;
   readonly graceAfterExpiryMs: number;
@@ -38,16 +38,8 @@ export interface HandshakeOutcome {
   failed(reason: Reason, message: string, principal: string | null): void;
 }
 
-// Internal but stable since Node 0.11: the verdict of SSL_get_verify_result, null when OpenSSL accepts the
-// chain.
-interface VerifyingHandle {
-  verifyError(): (Error & { code?: string }) | null;
-}
-
 /** OpenSSL's errors carry the bare reason beside a message full of its own line numbers. */
 type TlsError = NodeJS.ErrnoException & { reason?: string };
-
-const CHAIN_MAX = 9; // one more than the verifier accepts, so that it can say so
 
 /** Starts the handshake; the caller bounds its time. */
 export function startHandshake(
@@ -88,8 +80,8 @@ export function startHandshake(
       over = true;
       return outcome.secured({ socket, identity: null, chain: [], sni, tlsVersion, failOpen: false });
     }
-    const chain = chainOf(socket.getPeerX509Certificate());
-    const verdict = verifyPeer(options.own(), chain, opensslError(socket), {
+    const chain = chainOf(socket);
+    const verdict = verifyPeer(options.own().callers, chain, opensslError(socket), {
       nowMs: options.now(),
       graceAfterExpiryMs: options.graceAfterExpiryMs,
     });
@@ -105,23 +97,6 @@ export function startHandshake(
     });
   });
   return socket;
-}
-
-function opensslError(socket: tls.TLSSocket): string | null {
-  const handle = (socket as unknown as { _handle: VerifyingHandle | null })._handle;
-  if (handle === null) return 'CLOSED';
-  const error = handle.verifyError();
-  return error === null ? null : (error.code ?? 'UNKNOWN');
-}
-
-function chainOf(leaf: X509Certificate | undefined): Buffer[] {
-  const chain: Buffer[] = [];
-  let next = leaf;
-  while (next !== undefined && chain.length < CHAIN_MAX) {
-    chain.push(next.raw);
-    next = next.issuerCertificate;
-  }
-  return chain;
 }
 
 function reasonOf(error: NodeJS.ErrnoException): Reason {

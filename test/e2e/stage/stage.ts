@@ -58,23 +58,27 @@ export class Stage {
   readonly port: number;
   readonly statusPort: number;
   readonly adminPort: number;
+  /** Service account of the workload, in namespace shop. */
+  readonly account: string;
   private readonly running = new Set<RunningProxy>();
 
-  private constructor(folder: string, authority: Authority, ports: readonly number[]) {
+  private constructor(folder: string, authority: Authority, account: string, ports: readonly number[]) {
     this.folder = folder;
     this.authority = authority;
+    this.account = account;
     this.port = ports[0] ?? 0;
     this.statusPort = ports[1] ?? 0;
     this.adminPort = ports[2] ?? 0;
   }
 
-  static async create(): Promise<Stage> {
+  /** `authority`: that of another stage, for proxies that talk to each other. */
+  static async create(of: { authority?: Authority; account?: string } = {}): Promise<Stage> {
     const folder = mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
-    const authority = await createAuthority({ trustDomain: 'example.org' });
-    const stage = new Stage(folder, authority, await freePorts(3));
+    const authority = of.authority ?? (await createAuthority({ trustDomain: 'example.org' }));
+    const stage = new Stage(folder, authority, of.account ?? 'cart', await freePorts(3));
     writeFileSync(join(folder, 'ca.pem'), authority.certificatePem);
     mkdirSync(join(folder, 'policies'));
-    await stage.svid('server', 'spiffe://example.org/ns/shop/sa/cart');
+    await stage.svid('server', `spiffe://example.org/ns/shop/sa/${stage.account}`);
     return stage;
   }
 
@@ -113,7 +117,7 @@ export class Stage {
     const upstream = options.upstream === undefined ? '' : `, ${options.upstream}`;
     return this.write(
       'sallyport.yaml',
-      `workload: { namespace: shop, serviceAccount: cart, labels: { app: cart } }
+      `workload: { namespace: shop, serviceAccount: ${this.account}, labels: { app: ${this.account} } }
 identity:
 ${indent(options.identity ?? IDENTITY, 2)}
 listeners:

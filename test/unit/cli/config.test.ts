@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { configKeys } from '../../../core/config-keys.ts';
+import { configKeys } from '../../../core/config/keys.ts';
 import { REASON_NAMES } from '../../../core/reasons.ts';
 import { runCli } from './run-cli.ts';
 

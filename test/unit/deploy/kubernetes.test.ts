@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { parseConfig } from '../../../core/config-load.ts';
+import { parseConfig } from '../../../core/config/load.ts';
 import { parsePolicies } from '../../../policy/parse.ts';
 import { findCommand } from '../../requirements.ts';
 

@@ -3,17 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Decision, NearRule } from '../../../../policy/request.ts';
 import { DecisionLog, type DecisionLogOptions } from '../../../../proxy/record/decision-log.ts';
 import type { RequestRecord } from '../../../../proxy/record/record.ts';
-import {
-  ALLOW,
-  connection,
-  DENY,
-  INBOUND,
-  request,
-  TestClock,
-  TestLines,
-  WEB,
-  WORKLOAD,
-} from './record-samples.ts';
+import { ALLOW, connection, DENY, INBOUND, request, TestClock, TestLines, WEB } from './record-samples.ts';
 
 type Config = DecisionLogOptions['config'];
 const CONFIG: Config = { decisions: 'denied', sample: 0.01, fields: {}, redact: [] };
@@ -26,7 +16,6 @@ function decisionLog(
   const lines = new TestLines();
   const log = new DecisionLog({
     config: { ...CONFIG, ...config },
-    workload: WORKLOAD,
     lines,
     clock,
     random: () => 0.5,

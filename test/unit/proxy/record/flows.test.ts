@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../../../policy/request.ts';
 import { type FlowLimits, Flows } from '../../../../proxy/record/flows.ts';
 import type { RequestRecord } from '../../../../proxy/record/record.ts';
-import { ALLOW, connection, DENY, INBOUND, request, TestClock, WEB, WORKLOAD } from './record-samples.ts';
+import { ALLOW, connection, DENY, INBOUND, request, TestClock, WEB } from './record-samples.ts';
 
 function table(limits: Partial<FlowLimits> = {}): {
   flows: Flows;
@@ -14,7 +14,6 @@ function table(limits: Partial<FlowLimits> = {}): {
   const clock = new TestClock();
   const written: string[] = [];
   const flows = new Flows({
-    workload: WORKLOAD,
     clock,
     intervalMs: 10_000,
     limits,

@@ -68,10 +68,10 @@ export const INBOUND: ListenerRef = {
   index: 0,
   name: 'inbound',
   direction: 'inbound',
+  destination: { name: 'cart', namespace: 'shop' },
   destinationPort: 8080,
   mtls: 'strict',
 };
-export const WORKLOAD = { name: 'cart', namespace: 'shop' };
 export const WEB = 'spiffe://example.org/ns/shop/sa/web';
 
 export const ALLOW: Decision = {

@@ -14,7 +14,7 @@ import {
   type RecorderOptions,
 } from '../../../../proxy/record/recorder.ts';
 import { sampleValue } from './exposition.ts';
-import { connection, DENY, INBOUND, request, WORKLOAD } from './record-samples.ts';
+import { connection, DENY, INBOUND, request } from './record-samples.ts';
 
 async function withRecorder(
   changes: Partial<RecorderOptions>,
@@ -25,7 +25,6 @@ async function withRecorder(
   const writer = new LineWriter({ sink: openSink(fd, systemClock), clock: systemClock });
   const recorder = createRecorder({
     listeners: [INBOUND],
-    workload: WORKLOAD,
     log: { decisions: 'denied', sample: 0, fields: {}, redact: [] },
     flows: { file: join(folder, 'flows'), intervalMs: 10_000 },
     writer,

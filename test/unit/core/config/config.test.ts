@@ -1,7 +1,7 @@
-// core/config.ts and core/config-values.ts: which workload a proxy stands for, and how values are written.
+// Which workload a proxy stands for, and how values are written.
 import { describe, expect, it } from 'vitest';
-import { resolveWorkload } from '../../../core/config.ts';
-import { configKeys } from '../../../core/config-keys.ts';
+import { resolveWorkload } from '../../../../core/config/config.ts';
+import { configKeys } from '../../../../core/config/keys.ts';
 import {
   formatAddress,
   formatDuration,
@@ -11,8 +11,8 @@ import {
   parseDuration,
   parseListenAddress,
   parseSize,
-} from '../../../core/config-values.ts';
-import { parseSpiffeId } from '../../../core/spiffe-id.ts';
+} from '../../../../core/config/values.ts';
+import { parseSpiffeId } from '../../../../core/spiffe-id.ts';
 
 describe('resolveWorkload', () => {
   const labels = { app: 'web' };

@@ -1,6 +1,6 @@
 // How values are written in the configuration file and on the command line: durations, sizes, addresses.
 // Each parser returns the value or says what is wrong with the text; nothing is guessed.
-import { parseIp } from './ip.ts';
+import { parseIp } from '../ip.ts';
 
 /** A host and a port. `host` is an IP address without brackets, or a DNS name where one is allowed. */
 export interface Address {

@@ -1,7 +1,7 @@
 // Turns what the schema refuses into words: which key, what is wrong with it, what to write instead.
 import type { core } from 'zod/mini';
-import { factsAt, formatPath, namesAt } from './config-keys.ts';
-import { didYouMean } from './errors.ts';
+import { didYouMean } from '../errors.ts';
+import { factsAt, formatPath, namesAt } from './keys.ts';
 
 /** One fault of the file. `onKey`: the key itself is wrong, not its value. */
 export interface Fault {
@@ -21,12 +21,9 @@ const KEYS_NOT_BUILT = new Set([
   'identity.workloadApi',
   'listeners[].routes',
   'listeners[].destinations',
-  'listeners[].upstream.tls',
-  'listeners[].upstream.peers',
   'listeners[].upstream.endpoints',
 ]);
 const VALUES_NOT_BUILT = new Set([
-  'listeners[].direction=outbound',
   'listeners[].protocol=tcp',
   'listeners[].protocol=postgres',
   'listeners[].protocol=http-proxy',

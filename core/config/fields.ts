@@ -2,13 +2,7 @@
 // about them. The one file of core that knows zod: its small form, because every start builds and uses these
 // schemas. PERF: 60 ms of CPU less from sources, 25 emitted; bench `start`.
 import * as z from 'zod/mini';
-import {
-  type Parsed,
-  parseConnectAddress,
-  parseDuration,
-  parseListenAddress,
-  parseSize,
-} from './config-values.ts';
+import { type Parsed, parseConnectAddress, parseDuration, parseListenAddress, parseSize } from './values.ts';
 
 /** What a reader wants to know about one key. */
 export interface KeyFacts {
@@ -142,19 +136,31 @@ export const fraction = (initial: number, description: string) =>
     description,
   );
 
+const listed = (words: readonly string[]): string => words.map((word) => `\`${word}\``).join(', ');
+
 /** One of a few words. */
-export function choice<const T extends readonly [string, ...string[]]>(
+export const choice = <const T extends readonly [string, ...string[]]>(
   values: T,
   initial: NoInfer<T[number]>,
   description: string,
-) {
-  const allowed = values.map((v) => `\`${v}\``).join(', ');
-  return leaf(
+) =>
+  leaf(
     z.prefault(z.enum(values), initial as never),
-    { kind: 'choice', allowed, default: initial },
+    { kind: 'choice', allowed: listed(values), default: initial },
     description,
   );
-}
+
+/** One of a few words, or nothing; `otherwise` says in Markdown what holds then. */
+export const optionalChoice = <const T extends readonly [string, ...string[]]>(
+  values: T,
+  otherwise: string,
+  description: string,
+) =>
+  leaf(
+    z.optional(z.enum(values)),
+    { kind: 'choice', allowed: listed(values), default: otherwise },
+    description,
+  );
 
 /** One of `words`, or `{ trust: n }`: how many proxies before this one are trusted. */
 export const hops = <const T extends readonly [string, ...string[]]>(
@@ -167,7 +173,7 @@ export const hops = <const T extends readonly [string, ...string[]]>(
     z.prefault(z.union([z.enum(words), z.strictObject({ trust: whole({ min: 1, max }) })]), initial as never),
     {
       kind: 'choice',
-      allowed: `${words.map((w) => `\`${w}\``).join(', ')}, \`{ trust: 1 }\` to \`{ trust: ${max} }\``,
+      allowed: `${listed(words)}, \`{ trust: 1 }\` to \`{ trust: ${max} }\``,
       default: initial,
     },
     description,
@@ -208,25 +214,22 @@ export const texts = (rule: TextRule, description: string) =>
     description,
   );
 
+const mapped = ({ key, value }: { key: TextRule; value: TextRule }) => ({
+  schema: z.record(ruled(key), ruled(value)),
+  facts: { kind: 'map', allowed: `a mapping; keys: ${key.allowed}; values: ${value.allowed}` } as const,
+});
+
 /** Texts by key. */
-export const textMap = (rules: { key: TextRule; value: TextRule }, description: string) =>
-  leaf(
-    z.prefault(z.record(ruled(rules.key), ruled(rules.value)), {}),
-    {
-      kind: 'map',
-      allowed: `a mapping; keys: ${rules.key.allowed}; values: ${rules.value.allowed}`,
-      default: '{}',
-    },
-    description,
-  );
+export function textMap(rules: { key: TextRule; value: TextRule }, description: string) {
+  const { schema, facts } = mapped(rules);
+  return leaf(z.prefault(schema, {}), { ...facts, default: '{}' }, description);
+}
 
 /** Texts by key, at least one. */
-export const requiredTextMap = (rules: { key: TextRule; value: TextRule }, description: string) =>
-  leaf(
-    z.record(ruled(rules.key), ruled(rules.value)),
-    { kind: 'map', allowed: `a mapping; keys: ${rules.key.allowed}; values: ${rules.value.allowed}` },
-    description,
-  );
+export function requiredTextMap(rules: { key: TextRule; value: TextRule }, description: string) {
+  const { schema, facts } = mapped(rules);
+  return leaf(schema, facts, description);
+}
 
 const PATH_CHARACTERS_MAX = 4096; // Linux PATH_MAX
 
@@ -258,21 +261,19 @@ export const paths = (description: string) =>
     description,
   );
 
+const listening = (initial?: string) => ({
+  kind: 'address' as const,
+  allowed: '`ip:port`, port 0 = any free one',
+  ...(initial === undefined ? {} : { default: initial }),
+});
+
 /** Where to listen. */
 export const listenAddress = (description: string) =>
-  leaf(
-    parsed(parseListenAddress, ADDRESS_PATTERN),
-    { kind: 'address', allowed: '`ip:port`, port 0 = any free one' },
-    description,
-  );
+  leaf(parsed(parseListenAddress, ADDRESS_PATTERN), listening(), description);
 
 /** Where to listen, with a default. */
 export const listenAddressOr = (initial: string, description: string) =>
-  leaf(
-    z.prefault(parsed(parseListenAddress, ADDRESS_PATTERN), initial),
-    { kind: 'address', allowed: '`ip:port`, port 0 = any free one', default: initial },
-    description,
-  );
+  leaf(z.prefault(parsed(parseListenAddress, ADDRESS_PATTERN), initial), listening(initial), description);
 
 /** Where to connect. */
 export const connectAddress = (description: string) =>

@@ -12,13 +12,14 @@ import {
   parseDocument,
   visit,
 } from 'yaml';
-import { type Config, configFaults, resolveConfig } from './config.ts';
-import { type Fault, faultsOf, unknownKey } from './config-issues.ts';
-import { exactFacts, formatPath, namesAt } from './config-keys.ts';
-import { configSchema } from './config-schema.ts';
-import { formatAddress, formatDuration, formatSize } from './config-values.ts';
-import { type Diagnostic, formatDiagnostic, SallyportError } from './errors.ts';
-import { LIMITS } from './limits.ts';
+import { type Diagnostic, formatDiagnostic, SallyportError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { type Config, resolveConfig } from './config.ts';
+import { configFaults } from './faults.ts';
+import { type Fault, faultsOf, unknownKey } from './issues.ts';
+import { exactFacts, formatPath, namesAt } from './keys.ts';
+import { configSchema } from './schema.ts';
+import { formatAddress, formatDuration, formatSize } from './values.ts';
 
 /** One effective value. `value` is JSON, written as in the file; `origin` is `file:line` or `default`. */
 export interface ConfigValue {

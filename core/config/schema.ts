@@ -1,6 +1,8 @@
 // The configuration file, defined once: from this schema come the types, the validation, the defaults, the
 // JSON Schema, docs/config.md and `config explain`. Every key is here with its bounds; what is not here is
 // refused.
+
+import { isSpiffeIdPattern, parseTrustDomain } from '../spiffe-id.ts';
 import {
   addressOrSection,
   choice,
@@ -11,6 +13,7 @@ import {
   hops,
   listenAddress,
   listenAddressOr,
+  optionalChoice,
   optionalCount,
   optionalSection,
   optionalText,
@@ -27,8 +30,7 @@ import {
   textMap,
   textOr,
   texts,
-} from './config-fields.ts';
-import { parseTrustDomain } from './spiffe-id.ts';
+} from './fields.ts';
 
 // RFC 1123 labels, as Kubernetes names namespaces; what policies compare with.
 const isLabel = (t: string): boolean => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(t);
@@ -61,6 +63,10 @@ const TRUST_DOMAIN: TextRule = {
 const TRUST_DOMAIN_OR_ANY: TextRule = {
   allowed: 'a trust domain, or `*` for any',
   accepts: (t) => t === '*' || isTrustDomain(t),
+};
+const PEER: TextRule = {
+  allowed: 'a SPIFFE ID, or one that ends with `*` after its trust domain (`spiffe://example.org/ns/shop/*`)',
+  accepts: (t) => isSpiffeIdPattern(t),
 };
 const LOG_FIELD: TextRule = {
   allowed: 'a field name',
@@ -120,14 +126,19 @@ const upstream = section(
   {
     address: connectAddress('Where the application listens.'),
     protocol: choice(['http1'], 'http1', 'What the application speaks.'),
-    connectTimeout: duration({ default: '1s', min: '10ms', max: '1m' }, 'Time for a TCP connection to it.'),
+    connectTimeout: duration(
+      { default: '1s', min: '10ms', max: '1m' },
+      'Time for a connection to it, the TLS handshake included.',
+    ),
     idleTimeout: duration(
       { default: '4s', min: '10ms', max: '1h' },
       'How long an unused connection to it is kept. Stay below the application’s own keep-alive timeout.',
     ),
     maxConnections: count({ min: 1, max: 65_535, default: 1024 }, 'Connections to it at a time.'),
+    tls: choice(['off', 'mutual'], 'off', '`mutual`: TLS with the own SVID, to one of `peers` only.'),
+    peers: texts(PEER, 'The SPIFFE IDs that it may have; with `tls: mutual` at least one.'),
   },
-  'The application.',
+  'The application, or on an outbound listener the peer.',
 );
 
 const limits = {
@@ -166,12 +177,16 @@ const timeouts = {
 const listener = section(
   {
     name: text(NAME, 'Its name in logs and metrics.'),
-    direction: choice(['inbound'], 'inbound', 'Inbound: requests from peers to the application.'),
-    address: listenAddress('Where peers connect.'),
+    direction: choice(
+      ['inbound', 'outbound'],
+      'inbound',
+      '`inbound`: requests from peers to the application. `outbound`: requests of the application to a peer.',
+    ),
+    address: listenAddress('Where peers connect; on an outbound listener the application.'),
     protocol: choice(['http'], 'http', 'HTTP/1.1 with WebSocket upgrades.'),
-    mtls: choice(
+    mtls: optionalChoice(
       ['strict', 'permissive', 'server-tls', 'off'],
-      'strict',
+      '`strict`; on an outbound listener `off`',
       '`strict`: TLS with a client certificate. `permissive`: that, or plaintext without identity. `server-tls`: TLS without client certificates. `off`: plaintext.',
     ),
     upstream: addressOrSection(upstream, 'The application: its address, or a mapping with the keys below.'),

@@ -1,10 +1,10 @@
-// core/config-load.ts: what a configuration file may say, and what a user reads when it says something else.
+// core/config/load.ts: what a configuration file may say, and what a user reads when it says something else.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Config } from '../../../core/config.ts';
-import { explainConfig, loadConfig, parseConfig } from '../../../core/config-load.ts';
+import type { Config } from '../../../../core/config/config.ts';
+import { explainConfig, loadConfig, parseConfig } from '../../../../core/config/load.ts';
 import { edit, FILE, listener, MINIMAL } from './config-text.ts';
 
 // The example that the documents show, with its comments.
@@ -63,6 +63,8 @@ const EXPECTED: Config = {
         connectTimeout: 1000,
         idleTimeout: 4000,
         maxConnections: 1024,
+        tls: 'off',
+        peers: [],
       },
       port: 8080,
       limits: {

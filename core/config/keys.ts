@@ -1,8 +1,8 @@
 // Walks the configuration schema: every key with its facts, for did-you-mean, `config explain`,
 // docs/config.md and the JSON Schema. Reads zod's own description of a schema, so that nothing about a key is
 // written twice.
-import { descriptionOf, factsOf, jsonSchemaOf, type KeyFacts, type Schema } from './config-fields.ts';
-import { configSchema } from './config-schema.ts';
+import { descriptionOf, factsOf, jsonSchemaOf, type KeyFacts, type Schema } from './fields.ts';
+import { configSchema } from './schema.ts';
 
 /** One key. `path` is `listeners[].limits.headers`; a section has no facts. */
 export interface ConfigKey {

@@ -1,30 +1,9 @@
-// The configuration as the rest of the program reads it, and the rules between its keys. Keys are named as in
-// the file; durations are milliseconds, sizes bytes, `none` is Infinity, paths are absolute.
-import { dirname, resolve } from 'node:path';
-import type { ValueOf } from './config-fields.ts';
-import type { configSchema } from './config-schema.ts';
-import { type Address, formatAddress, isLoopback } from './config-values.ts';
-import { SallyportError } from './errors.ts';
-import { parseIp } from './ip.ts';
-import type { SpiffeId } from './spiffe-id.ts';
+// The rules between the keys of the configuration: what each key allows alone, and all of them together must
+// not say.
 
-type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
-
-/** The file as the schema leaves it: values converted, defaults applied, paths still as written. */
-export type ParsedConfig = DeepReadonly<ValueOf<typeof configSchema>>;
-
-/** One listener; `limits.headBytes` is a number of bytes, `timeouts.head` of milliseconds. */
-export type ListenerConfig = Omit<ParsedConfig['listeners'][number], 'port'> & {
-  /** The destination port that policies see. */
-  readonly port: number;
-};
-
-/** Everything that drives the proxy. Plain data: it may be cloned to another thread or process. */
-export type Config = Omit<ParsedConfig, 'listeners'> & {
-  /** Absolute path of the file that it was read from. */
-  readonly file: string;
-  readonly listeners: readonly ListenerConfig[];
-};
+import { parseIp } from '../ip.ts';
+import type { Config, ListenerConfig } from './config.ts';
+import { type Address, formatAddress, isLoopback } from './values.ts';
 
 /** A rule between keys that does not hold, at the key that should change. */
 export interface ConfigFault {
@@ -33,68 +12,9 @@ export interface ConfigFault {
   readonly hint: string;
 }
 
-/** The workload that policies select. */
-export interface ResolvedWorkload {
-  readonly namespace: string;
-  readonly serviceAccount: string | null;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-/** Makes paths absolute (from the file's folder on) and fills in what depends on other keys. */
-export function resolveConfig(parsed: ParsedConfig, file: string): Config {
-  const folder = dirname(resolve(file));
-  const absolute = (path: string): string => resolve(folder, path);
-  const { files } = parsed.identity;
-  return {
-    ...parsed,
-    file: resolve(file),
-    identity: {
-      ...parsed.identity,
-      files: {
-        certificate: absolute(files.certificate),
-        key: absolute(files.key),
-        bundles: mapValues(files.bundles, absolute),
-        crls: mapValues(files.crls, absolute),
-      },
-    },
-    listeners: parsed.listeners.map((l) => ({ ...l, port: l.port ?? l.upstream.address.port })),
-    policy: { ...parsed.policy, files: parsed.policy.files.map(absolute) },
-    flows: { ...parsed.flows, file: parsed.flows.file === null ? null : absolute(parsed.flows.file) },
-  };
-}
-
 /** Everything in which the keys contradict each other. */
 export function configFaults(config: Config): ConfigFault[] {
   return [...trustFaults(config), ...listenerFaults(config), ...addressFaults(config), ...logFaults(config)];
-}
-
-/**
- * The workload of the configuration, completed by the own SVID.
- * @throws ERR_CONFIG_WORKLOAD when the two disagree, or neither names a namespace
- */
-export function resolveWorkload(config: Pick<Config, 'workload'>, id: SpiffeId): ResolvedWorkload {
-  const { workload } = config;
-  for (const key of ['namespace', 'serviceAccount'] as const) {
-    const [said, held] = [workload[key], id[key]];
-    if (said !== undefined && held !== null && said !== held)
-      throw new SallyportError(
-        'ERR_CONFIG_WORKLOAD',
-        `workload.${key} is \`${said}\`, but the SVID is \`${id.uri}\``,
-        { hint: 'remove the key to take it from the SVID, or use the certificate of this workload' },
-      );
-  }
-  const namespace = workload.namespace ?? id.namespace;
-  if (namespace === null)
-    throw new SallyportError(
-      'ERR_CONFIG_WORKLOAD',
-      `the SVID \`${id.uri}\` names no namespace, and workload.namespace is not set`,
-      { hint: 'set workload.namespace: it decides which policies apply' },
-    );
-  return {
-    namespace,
-    serviceAccount: workload.serviceAccount ?? id.serviceAccount,
-    labels: workload.labels,
-  };
 }
 
 function trustFaults({ identity, policy }: Config): ConfigFault[] {
@@ -135,7 +55,9 @@ function trustFaults({ identity, policy }: Config): ConfigFault[] {
 function listenerFaults({ listeners }: Config): ConfigFault[] {
   const faults: ConfigFault[] = [];
   const names = new Map<string, number>();
-  for (const [index, { name, upstream }] of listeners.entries()) {
+  for (const [index, listener] of listeners.entries()) {
+    const { name, upstream } = listener;
+    faults.push(...directionFaults(listener, index));
     const first = names.get(name);
     if (first !== undefined)
       faults.push({
@@ -152,6 +74,47 @@ function listenerFaults({ listeners }: Config): ConfigFault[] {
         hint: 'name the address of the application',
       });
   }
+  return faults;
+}
+
+/** What an upstream with TLS needs, and what an outbound listener must not do. */
+function directionFaults(listener: ListenerConfig, index: number): ConfigFault[] {
+  const { name, direction, mtls, address, upstream } = listener;
+  const faults: ConfigFault[] = [];
+  const fault = (key: string, message: string, hint: string): void => {
+    faults.push({ path: ['listeners', index, key], message, hint });
+  };
+  if (upstream.tls === 'mutual' && upstream.peers.length === 0)
+    fault(
+      'upstream',
+      `the upstream of \`${name}\` has \`tls: mutual\` and no \`peers\`: whoever has a certificate could be it`,
+      'add `peers: ["spiffe://example.org/ns/shop/sa/cart"]`',
+    );
+  if (upstream.tls === 'off' && upstream.peers.length > 0)
+    fault(
+      'upstream',
+      `the upstream of \`${name}\` has \`peers\`, which plaintext cannot show`,
+      'add `tls: mutual`, or remove `peers`',
+    );
+  if (direction === 'inbound') return faults;
+  if (upstream.tls === 'off')
+    fault(
+      'upstream',
+      `the outbound listener \`${name}\` would send plaintext`,
+      'add `tls: mutual` and `peers`, the SPIFFE IDs that the upstream may have',
+    );
+  if (mtls === 'permissive' || mtls === 'server-tls')
+    fault(
+      'mtls',
+      `\`mtls: ${mtls}\` on the outbound listener \`${name}\`: callers without identity would get that of this workload`,
+      'write `off` for the application beside this proxy, or `strict` for callers with SVIDs of their own',
+    );
+  if (mtls === 'off' && !isLoopback(address.host))
+    fault(
+      'address',
+      `the outbound listener \`${name}\` gives this workload’s identity to everybody who reaches \`${formatAddress(address)}\``,
+      `write \`127.0.0.1:${address.port}\`, or \`mtls: strict\``,
+    );
   return faults;
 }
 
@@ -226,11 +189,4 @@ function reaches(target: Address, listener: Address): boolean {
 function sameHost(a: Address, b: Address): boolean {
   const [x, y] = [parseIp(a.host), parseIp(b.host)];
   return x === null || y === null ? a.host === b.host : Buffer.from(x).equals(y);
-}
-
-function mapValues(
-  of: Readonly<Record<string, string>>,
-  change: (value: string) => string,
-): Record<string, string> {
-  return Object.fromEntries(Object.entries(of).map(([key, value]) => [key, change(value)]));
 }

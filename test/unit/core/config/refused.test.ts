@@ -1,8 +1,18 @@
 // What a user reads when a configuration is wrong: place, what is wrong, what to write instead.
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../../core/config-load.ts';
-import { SallyportError } from '../../../core/errors.ts';
+import { parseConfig } from '../../../../core/config/load.ts';
+import { SallyportError } from '../../../../core/errors.ts';
 import { edit, FILE, listener, MINIMAL } from './config-text.ts';
+
+const PEER = 'spiffe://example.org/ns/shop/sa/cart';
+const TO_CART = `address: cart.shop:8443, tls: mutual, peers: ["${PEER}"]`;
+
+/** MINIMAL with an outbound listener before its own. */
+const outbound = (keys: string, upstream: string, address = '127.0.0.1:9001'): string =>
+  edit(
+    'listeners:',
+    `listeners:\n  - { name: out, direction: outbound, address: ${address}${keys}, upstream: { ${upstream} } }`,
+  );
 
 function errorsOf(text: string): string[] {
   try {
@@ -122,11 +132,6 @@ describe('refused, with place and hint', () => {
       text: listener('routes: []'),
       expect: [/^8:5 ERR_CONFIG_NOT_BUILT `listeners\[0\].routes`/],
     },
-    {
-      name: 'outbound',
-      text: listener('direction: outbound'),
-      expect: [/^8:16 ERR_CONFIG_NOT_BUILT `listeners\[0\].direction: outbound` is not built yet/],
-    },
     { name: 'tcp', text: listener('protocol: tcp'), expect: [/ERR_CONFIG_NOT_BUILT/] },
     { name: 'postgres', text: listener('protocol: postgres'), expect: [/ERR_CONFIG_NOT_BUILT/] },
     { name: 'http-proxy', text: listener('protocol: http-proxy'), expect: [/ERR_CONFIG_NOT_BUILT/] },
@@ -135,15 +140,49 @@ describe('refused, with place and hint', () => {
       text: edit('upstream: 127.0.0.1:8080', 'upstream: { address: 127.0.0.1:8080, protocol: h2c }'),
       expect: [/ERR_CONFIG_NOT_BUILT `listeners\[0\].upstream.protocol: h2c`/],
     },
+    // outbound
     {
-      name: 'an outbound listener',
-      text: edit(
-        'listeners:',
-        `listeners:\n  - { name: out, direction: outbound, address: 127.0.0.1:9001,
-      upstream: { address: cart.shop:8443, tls: mutual, peers: [x] } }`,
-      ),
-      expect: [/NOT_BUILT .*direction/, /NOT_BUILT .*upstream.tls/, /NOT_BUILT .*upstream.peers/],
+      name: 'an outbound listener in plaintext',
+      text: outbound('', 'address: cart.shop:8443'),
+      expect: [
+        /^5:74 ERR_CONFIG_CONFLICT the outbound listener `out` would send plaintext \| add `tls: mutual`/,
+      ],
     },
+    {
+      name: 'mutual TLS with anybody',
+      text: outbound('', 'address: cart.shop:8443, tls: mutual'),
+      expect: [/the upstream of `out` has `tls: mutual` and no `peers`/],
+    },
+    {
+      name: 'peers of plaintext',
+      text: edit('127.0.0.1:8080', `{ address: 127.0.0.1:8080, peers: ["${PEER}"] }`),
+      expect: [/the upstream of `inbound` has `peers`, which plaintext cannot show/],
+    },
+    ...[
+      'x',
+      'spiffe://example.org',
+      'spiffe://example*',
+      'spiffe://*',
+      'example.org/ns/a/sa/b',
+      '*',
+      `${PEER}/`,
+    ].map((peer) => ({
+      name: `the peer ${peer}`,
+      text: outbound('', `address: cart.shop:8443, tls: mutual, peers: ["${peer}"]`),
+      expect: [/ERR_CONFIG_VALUE .*is not a SPIFFE ID, or one that ends with `\*` after its trust domain/],
+    })),
+    {
+      name: 'an outbound listener for everybody',
+      text: outbound('', TO_CART, '0.0.0.0:9001'),
+      expect: [
+        /gives this workload’s identity to everybody who reaches `0.0.0.0:9001` \| write `127.0.0.1:9001`/,
+      ],
+    },
+    ...['permissive', 'server-tls'].map((mtls) => ({
+      name: `an outbound listener with mtls: ${mtls}`,
+      text: outbound(`, mtls: ${mtls}`, TO_CART),
+      expect: [/callers without identity would get that of this workload \| write `off`/],
+    })),
     // values
     {
       name: 'a word misspelt',
