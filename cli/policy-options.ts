@@ -12,7 +12,8 @@ export function policyOptionsOf({ policy, identity, listeners }: Config): Policy
     trustDomains: policy.trustDomains,
     trustDomainAliases: policy.trustDomainAliases,
     emergencyMaxMs: policy.emergencyMax,
-    acceptsPlaintext: listeners.some((listener) => listener.mtls !== 'strict'),
+    // Outbound, the caller without TLS is this workload itself.
+    acceptsPlaintext: listeners.some(({ direction, mtls }) => direction === 'inbound' && mtls !== 'strict'),
     tcpPorts: [],
   };
 }

@@ -1,6 +1,6 @@
 // The composition root of `sallyport proxy`: opens the sources, starts the proxy on them, and ends on a
 // signal.
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { openFileSource } from '../certs/file-source.ts';
 import type { SvidSource } from '../certs/source.ts';
 import { systemClock } from '../core/clock.ts';
@@ -60,10 +60,9 @@ export async function runProxy(run: ProxyRun): Promise<void> {
     policy ??= followPolicies(workload);
     const version = packageVersion();
     const descriptors = readDescriptorUse();
-    await serve(
-      { config, workload, policy, svid, identityWaitMs, clock, logger, writer, version, descriptors },
-      run,
-    );
+    const authorities = await readAuthorities(config);
+    const known = { config, workload, policy, svid, identityWaitMs, authorities, version, descriptors };
+    await serve({ ...known, clock, logger, writer }, run);
   } finally {
     policy?.close();
     svid?.close();
@@ -116,6 +115,29 @@ function openSvidSource(config: Config): Promise<SvidSource> {
     bundleFiles: files.bundles,
     crlFiles: files.crls,
   });
+}
+
+/** The CA files that destinations name. @throws ERR_CONFIG_AUTHORITY */
+async function readAuthorities({ listeners }: Config): Promise<Map<string, string>> {
+  const authorities = new Map<string, string>();
+  for (const { destinations } of listeners) {
+    for (const { ca, host } of destinations) {
+      if (ca === null || authorities.has(ca)) continue;
+      const wrong = (cause: unknown): SallyportError =>
+        new SallyportError(
+          'ERR_CONFIG_AUTHORITY',
+          `the \`ca\` of destination \`${host}\`, \`${ca}\`, is not usable`,
+          {
+            hint: 'it is a PEM file of CA certificates that this process may read',
+            cause,
+          },
+        );
+      const pem = await readFile(ca, 'latin1').catch((error: unknown) => Promise.reject(wrong(error)));
+      if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw wrong(null);
+      authorities.set(ca, pem);
+    }
+  }
+  return authorities;
 }
 
 function workloadOf(config: Config, svid: SvidSource): ResolvedWorkload {

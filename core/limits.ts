@@ -20,6 +20,8 @@ export const LIMITS = {
   trailers: 32,
   /** Connections of a listener that wait to begin a handshake; as many as the kernel's backlog. */
   handshakesWaiting: 1_024,
+  /** Hosts to which an egress listener keeps connections; the least recently used go first. */
+  egressHosts: 1_000,
   /** Connections of the status address, and as many of the admin address; the oldest gives way. */
   localConnections: 50,
   /** How long the last log lines and flow records may take at the end, milliseconds. */

@@ -182,6 +182,26 @@ export const REASONS = {
     'the upstream’s certificate is not an X509-SVID that leads to the bundle of its own trust domain',
   ),
   'unexpected-peer': row(502, 'upstream', false, 'the upstream’s SPIFFE ID is not among upstream.peers'),
+  'upstream-unresolved': row(
+    502,
+    'upstream',
+    true,
+    'the name of the upstream has no address, or nobody answers for it',
+  ),
+  'private-destination': row(
+    403,
+    'policy',
+    false,
+    'the destination is, or its name leads to, an address that is not public and that no destination lists',
+  ),
+  'unlisted-destination': row(403, 'policy', false, 'no entry of `destinations` names this host and port'),
+  'sni-mismatch': row(
+    0,
+    'downstream',
+    false,
+    'the ClientHello in the tunnel names another server than CONNECT, none, or hides it (ECH)',
+  ),
+  'tunnel-not-tls': row(0, 'downstream', false, 'the tunnel does not begin with a TLS ClientHello'),
   'upstream-limit': row(503, 'internal', true, 'upstream.maxConnections are in use'),
   // Overload and life cycle
   'connection-limit': row(0, 'internal', true, 'limits.connections reached'),

@@ -77,6 +77,11 @@ export class Judge {
     return this.permit;
   }
 
+  /** What the connection fixes has changed. */
+  forget(): void {
+    this.residual = null;
+  }
+
   /** True when a swap happened since `permit` was minted. */
   moved(permit: Permit): boolean {
     return !permit.heldUnder(this.enforcement.source.current(), this.enforcement.mode);

@@ -29,7 +29,7 @@ function admit(c: Downstream, wallMs: number): Reason | null {
   if (typeof forwarded === 'object' && !c.request.deriveRemoteIp(forwarded.trust, peer.record.sourceIp))
     return 'bad-header';
   if (peer.expiresAtMs <= wallMs) return 'identity-withdrawn';
-  return null;
+  return c.route.take(c.head, c);
 }
 
 /** Asks the rule table at `wallMs`, Unix milliseconds; a defect in the evaluation denies. */
@@ -77,7 +77,7 @@ export function refuse(c: Downstream, reason: Reason): void {
  * already here.
  */
 function endsBody({ head, input, exchange }: Downstream): boolean {
-  if (exchange !== null) return exchange.requestBody.done && exchange.requestBody.fault === null;
+  if (exchange !== null) return exchange.request.body.done && exchange.request.body.fault === null;
   return !head.bodyExpected || (!head.chunked && input.skip(head.contentLength));
 }
 
@@ -87,7 +87,7 @@ export function finishRequest(c: Downstream, failure: Reason | null): void {
   const { recorder } = context.runtime;
   if (request.recorded) return;
   request.recorded = true;
-  request.bytesIn += head.bytes + (exchange?.requestBody.bytes ?? 0);
+  request.bytesIn += head.bytes + (exchange?.request.body.bytes ?? 0);
   const decision = judge.decision;
   request.decision = decision;
   request.verdict = decision?.verdict ?? 'deny';

@@ -1,6 +1,6 @@
 // What all connections of one HTTP listener share: its options in milliseconds and bytes, its pool, its
 // counters.
-import type { UpstreamPool } from './forward/pool.ts';
+import type { Upstreams } from './forward/upstreams.ts';
 import type { Downstream } from './http1/downstream.ts';
 import type { ExchangeOptions } from './http1/exchange-port.ts';
 import type { Exchanges } from './http1/exchanges.ts';
@@ -21,7 +21,7 @@ export interface HttpListenerOptions {
 export interface HttpListenerContext {
   readonly ref: ListenerRef;
   readonly runtime: Runtime;
-  readonly pool: UpstreamPool;
+  readonly upstreams: Upstreams;
   readonly exchanges: Exchanges;
   readonly options: HttpListenerOptions;
   /** Its set of protected names is replaced when the policies change. */

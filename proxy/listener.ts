@@ -4,8 +4,12 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import type { ListenerConfig } from '../core/config/config.ts';
 import { SallyportError } from '../core/errors.ts';
+import type { Reason } from '../core/reasons.ts';
 import { Arrivals } from './arrivals.ts';
+import { Destinations } from './egress/destinations.ts';
+import type { Resolve } from './egress/resolve.ts';
 import { UpstreamPool } from './forward/pool.ts';
+import { OneUpstream, type Upstreams } from './forward/upstreams.ts';
 import { Downstream } from './http1/downstream.ts';
 import { Exchanges } from './http1/exchanges.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
@@ -15,7 +19,6 @@ import type { Arrival } from './pending-arrivals.ts';
 import type { ListenerRef } from './record/record.ts';
 import type { Runtime } from './runtime.ts';
 import type { Swept } from './sweeper.ts';
-import type { ClientTls } from './tls/client-handshake.ts';
 import type { Secured } from './tls/handshake.ts';
 import type { OwnIdentity } from './tls/own-identity.ts';
 import { PeerIds } from './tls/peer-ids.ts';
@@ -27,6 +30,10 @@ export interface ListenerDeps {
   readonly options: HttpListenerOptions;
   readonly parserOptions: RequestParserOptions;
   readonly graceAfterExpiryMs: number;
+  /** How the names of destinations are resolved. */
+  readonly resolve: Resolve;
+  /** PEM of the CA files that destinations name, by path. */
+  readonly authorities: ReadonlyMap<string, string>;
   /** The proxy's current identity; null while there is none. */
   readonly identity: () => OwnIdentity | null;
 }
@@ -37,7 +44,7 @@ const REFUSED_MS = 1_000;
 export class HttpListener implements HttpListenerContext, Swept {
   readonly ref: ListenerRef;
   readonly runtime: Runtime;
-  readonly pool: UpstreamPool;
+  readonly upstreams: Upstreams;
   readonly exchanges: Exchanges;
   readonly options: HttpListenerOptions;
   readonly parserOptions: RequestParserOptions;
@@ -60,21 +67,8 @@ export class HttpListener implements HttpListenerContext, Swept {
     this.options = deps.options;
     this.parserOptions = deps.parserOptions;
     this.graceAfterExpiryMs = deps.graceAfterExpiryMs;
-    const { upstream } = deps.config;
-    this.pool = new UpstreamPool({
-      host: upstream.address.host,
-      port: upstream.address.port,
-      connectTimeoutMs: upstream.connectTimeout,
-      idleTimeoutMs: upstream.idleTimeout,
-      connectionsMax: upstream.maxConnections,
-      sockets: this.runtime.descriptors.upstream,
-      tls: upstream.tls === 'off' ? null : this.clientTls(upstream.peers),
-      notice: (reason, message) => this.runtime.notice(reason, `listener ${this.ref.name}: ${message}`),
-      coarseNow: () => this.runtime.sweeper.nowMs,
-      coarseWall: () => this.runtime.sweeper.wallMs,
-    });
+    this.upstreams = this.createUpstreams();
     this.exchanges = new Exchanges({
-      pool: this.pool,
       options: deps.options.exchange,
       now: () => this.runtime.clock.monotonicMs(),
     });
@@ -122,7 +116,7 @@ export class HttpListener implements HttpListenerContext, Swept {
     this.server.close();
     this.arrivals.destroy();
     for (const connection of [...this.connections]) connection.destroy();
-    this.pool.close();
+    this.upstreams.close();
     this.runtime.sweeper.remove(this);
   }
 
@@ -132,7 +126,7 @@ export class HttpListener implements HttpListenerContext, Swept {
       connection.sweep(nowMs);
       if (this.graceAfterExpiryMs > 0) this.noticeGrace(connection);
     }
-    this.pool.sweep(nowMs);
+    this.upstreams.sweep(nowMs);
   }
 
   closed(connection: Downstream): void {
@@ -146,9 +140,34 @@ export class HttpListener implements HttpListenerContext, Swept {
     else this.perIdentity.set(principal, left);
   }
 
-  private clientTls(peers: readonly string[]): ClientTls {
-    const { clock } = this.runtime;
-    return { identity: this.deps.identity, peers: new PeerIds(peers), now: () => clock.now() };
+  private createUpstreams(): Upstreams {
+    const { runtime, ref, deps } = this;
+    const { upstream, destinations } = deps.config;
+    const shared = {
+      sockets: runtime.descriptors.upstream,
+      notice: (reason: Reason, message: string) => runtime.notice(reason, `listener ${ref.name}: ${message}`),
+      coarseNow: () => runtime.sweeper.nowMs,
+      coarseWall: () => runtime.sweeper.wallMs,
+    };
+    if (upstream === null)
+      return new Destinations({
+        ...shared,
+        destinations,
+        authorities: deps.authorities,
+        resolve: deps.resolve,
+      });
+    const { identity } = deps;
+    const mutual = { kind: 'mutual', identity, now: () => runtime.clock.now() } as const;
+    const pool = new UpstreamPool({
+      ...shared,
+      host: upstream.address.host,
+      port: upstream.address.port,
+      connectTimeoutMs: upstream.connectTimeout,
+      idleTimeoutMs: upstream.idleTimeout,
+      connectionsMax: upstream.maxConnections,
+      tls: upstream.tls === 'off' ? null : { ...mutual, peers: new PeerIds(upstream.peers) },
+    });
+    return new OneUpstream(pool);
   }
 
   private open({ socket, sourceIp, destinationIp }: Arrival, secured: Secured | null): void {
@@ -178,7 +197,7 @@ export class HttpListener implements HttpListenerContext, Swept {
     this.perIdentity.set(principal, count);
     if (count <= this.deps.config.limits.connectionsPerIdentity) return;
     connection.refusing = 'identity-connection-limit';
-    connection.deadline(REFUSED_MS, 'idle-timeout');
+    connection.due.arm(REFUSED_MS, 'idle-timeout');
   }
 
   /** An SVID that expires on a live connection fails open as well. */

@@ -8,7 +8,8 @@ export interface Peer {
   readonly identity: PeerIdentity | null;
   /** DER as sent, leaf first, to be verified again when bundles change; empty without identity. */
   readonly chain: readonly Buffer[];
-  readonly facts: ConnectionFacts;
+  /** The port changes where requests name their destination. */
+  readonly facts: ConnectionFacts & { destinationPort: number };
   /** True when its request id and trace context go on: a verified caller, or the own application. */
   readonly authenticated: boolean;
   readonly record: ConnectionRecord;

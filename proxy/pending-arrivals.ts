@@ -16,7 +16,7 @@ interface Pending {
   placedMs: number | null;
 }
 
-// A handshake takes a few round trips; one that is older gives its place to those who wait.
+// A handshake takes a few round trips; one that is older may have to give its place to those who wait.
 const OLD_MS = 1_000;
 
 /** All times are coarse monotonic milliseconds. INVARIANT: somebody waits only while every place is taken. */
@@ -101,13 +101,20 @@ export class PendingArrivals {
   }
 
   /**
-   * Those who have had their place for long while others wait.
+   * Those who have had their place for long while others wait, and said nothing in it; or whose address has
+   * more places than that of one who waits would have. Many slow callers of one busy machine keep theirs.
    * SAFETY: without it, 64 silent connections every five seconds would keep every caller out.
    */
   *old(nowMs: number): Iterable<Arrival> {
+    if (this.waiting === 0) return;
+    const counts = this.countByAddress(({ placedMs }) => placedMs !== null);
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const { arrival, placedMs } of this.members.values())
+      if (placedMs === null) fewest = Math.min(fewest, counts.get(arrival.sourceIp) ?? 0);
     for (const { arrival, placedMs } of this.members.values()) {
-      if (this.waiting === 0) return;
-      if (placedMs !== null && nowMs - placedMs >= OLD_MS) yield arrival;
+      if (placedMs === null || nowMs - placedMs < OLD_MS || this.waiting === 0) continue;
+      const greedy = (counts.get(arrival.sourceIp) ?? 0) > fewest + 1;
+      if (greedy || arrival.socket.bytesRead === 0) yield arrival;
     }
   }
 

@@ -4,7 +4,6 @@ import type { SvidSource } from '../certs/source.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Config, ListenerConfig } from '../core/config/config.ts';
 import { LIMITS } from '../core/limits.ts';
-import { parseSpiffeId } from '../core/spiffe-id.ts';
 import type { Workload } from '../policy/model.ts';
 import { nearest } from '../policy/near.ts';
 import type { NearRule } from '../policy/request.ts';
@@ -12,6 +11,7 @@ import type { LoadOutcome, PolicySource, PolicyState } from '../policy/source.ts
 import { referencedHeaders } from '../policy/table.ts';
 import type { Enforcement } from './decide.ts';
 import { type DescriptorUse, shareDescriptors } from './descriptors.ts';
+import { resolveBy, systemResolve } from './egress/resolve.ts';
 import { Guard } from './guard.ts';
 import type { ChunkedOptions } from './http1/chunked.ts';
 import type { Downstream } from './http1/downstream.ts';
@@ -20,10 +20,10 @@ import { ProtectedNames } from './http1/protected-names.ts';
 import { RequestState } from './http1/request-state.ts';
 import { Shutdown } from './lifecycle.ts';
 import { HttpListener } from './listener.ts';
-import type { HttpListenerOptions } from './listener-context.ts';
+import { listenerOptions, listenerRef } from './listener-options.ts';
 import type { LineWriter } from './record/line-writer.ts';
 import type { Logger } from './record/logger.ts';
-import type { ListenerRef, RequestRecord, WorkloadName } from './record/record.ts';
+import type { ListenerRef, RequestRecord } from './record/record.ts';
 import { createRecorder, type LiveRecorder } from './record/recorder.ts';
 import { RequestIds } from './request-ids.ts';
 import type { Runtime } from './runtime.ts';
@@ -44,6 +44,8 @@ export interface ProxyDeps {
   readonly version: string;
   /** What the process may open, read before any traffic. */
   readonly descriptors: DescriptorUse;
+  /** PEM of the CA files that destinations name, by path. */
+  readonly authorities: ReadonlyMap<string, string>;
 }
 
 export class ProxyServer {
@@ -171,7 +173,7 @@ export class ProxyServer {
     }
     this.deps.logger.info('identity swapped', { generation: state.generation, id: state.spiffeId.uri });
     this.guard.identityChanged(this.identity);
-    for (const { pool } of this.listeners) pool.identityChanged(this.identity);
+    for (const { upstreams } of this.listeners) upstreams.identityChanged(this.identity);
   }
 
   private policySwapped(): void {
@@ -207,6 +209,7 @@ export class ProxyServer {
       headersMax: config.limits.headers,
       targetBytesMax: LIMITS.targetBytes,
       paths: config.paths.ambiguous,
+      proxy: config.protocol === 'http-proxy',
       names: this.protectedNames,
     };
     const chunked: ChunkedOptions = {
@@ -223,6 +226,8 @@ export class ProxyServer {
       parserOptions,
       graceAfterExpiryMs: this.deps.config.identity.graceAfterExpiry,
       identity: () => this.identity,
+      resolve: config.dnsServers.length === 0 ? systemResolve : resolveBy(config.dnsServers),
+      authorities: this.deps.authorities,
     });
   }
 
@@ -262,38 +267,4 @@ function firstOutcomes({ sources: { root, namespace } }: PolicyState): LoadOutco
   return sets.flatMap(({ namespace: name, result }) =>
     result === 'none' ? [] : [{ namespace: name, result }],
   );
-}
-
-function listenerRef(config: ListenerConfig, index: number, own: Workload): ListenerRef {
-  const { name, direction, port, mtls } = config;
-  const destination =
-    direction === 'inbound'
-      ? { name: own.serviceAccount ?? '', namespace: own.namespace }
-      : peerName(config.upstream);
-  return { index, name, direction, destination, destinationPort: port, mtls };
-}
-
-/** The workload that an upstream is, where its expected ID says so; else its host. */
-function peerName({ address, peers }: ListenerConfig['upstream']): WorkloadName {
-  const [id, ...others] = peers;
-  if (id === undefined || others.length > 0 || id.endsWith('*')) return { name: address.host, namespace: '' };
-  const { serviceAccount, namespace } = parseSpiffeId(id);
-  return { name: serviceAccount ?? address.host, namespace: namespace ?? '' };
-}
-
-function listenerOptions(config: ListenerConfig, chunked: ChunkedOptions): HttpListenerOptions {
-  const { timeouts, limits } = config;
-  return {
-    exchange: {
-      requestTimeoutMs: timeouts.request,
-      idleTimeoutMs: timeouts.idle,
-      bodyBytesMax: limits.bodyBytes,
-      chunked,
-    },
-    headTimeoutMs: timeouts.head,
-    idleTimeoutMs: timeouts.idle,
-    connectionAgeMs: timeouts.connectionAge,
-    requestsInFlightMax: limits.requestsInFlight,
-    forwarded: config.forwarded,
-  };
 }

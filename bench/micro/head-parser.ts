@@ -90,6 +90,7 @@ function tasks(): Task[] {
     headersMax: 100,
     targetBytesMax: 8_192,
     paths: 'reject',
+    proxy: false,
     names: new ProtectedNames(['x-user']),
   });
   const response = new ResponseParser();

@@ -63,6 +63,7 @@ export function requestRecord(
     method: of.method,
     path: '/admin',
     host: 'cart.shop:8080',
+    destination: null,
     bytesIn: 310,
     bytesOut: 1290,
     headerValues: () => undefined,

@@ -12,11 +12,19 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
 export type ParsedConfig = DeepReadonly<ValueOf<typeof configSchema>>;
 
 /** One listener; `limits.headBytes` is a number of bytes, `timeouts.head` of milliseconds. */
-export type ListenerConfig = Omit<ParsedListener, 'port' | 'mtls'> & {
+export type ListenerConfig = Omit<ParsedListener, 'port' | 'mtls' | 'upstream'> & {
+  /** Null with `protocol: http-proxy`. */
+  readonly upstream: UpstreamConfig | null;
   /** The destination port that policies see. */
   readonly port: number;
   readonly mtls: NonNullable<ParsedListener['mtls']>;
 };
+
+/** The application, or the peer of an outbound listener. */
+export type UpstreamConfig = NonNullable<ParsedListener['upstream']>;
+
+/** One place that an egress proxy may reach. `ca` is a path. */
+export type DestinationConfig = ParsedListener['destinations'][number];
 
 type ParsedListener = ParsedConfig['listeners'][number];
 
@@ -53,7 +61,9 @@ export function resolveConfig(parsed: ParsedConfig, file: string): Config {
     },
     listeners: parsed.listeners.map((l) => ({
       ...l,
-      port: l.port ?? l.upstream.address.port,
+      upstream: l.upstream ?? null,
+      destinations: l.destinations.map((d) => ({ ...d, ca: d.ca === null ? null : absolute(d.ca) })),
+      port: l.port ?? l.upstream?.address.port ?? l.address.port,
       mtls: l.mtls ?? (l.direction === 'outbound' ? 'off' : 'strict'),
     })),
     policy: { ...parsed.policy, files: parsed.policy.files.map(absolute) },

@@ -66,8 +66,11 @@ function listenerFaults({ listeners }: Config): ConfigFault[] {
         hint: 'logs and metrics tell listeners apart by name',
       });
     else names.set(name, index);
-    const own = listeners.find((l) => l.address.port !== 0 && reaches(upstream.address, l.address));
-    if (own !== undefined)
+    const own =
+      upstream === null
+        ? undefined
+        : listeners.find((l) => l.address.port !== 0 && reaches(upstream.address, l.address));
+    if (own !== undefined && upstream !== null)
       faults.push({
         path: ['listeners', index, 'upstream'],
         message: `the upstream \`${formatAddress(upstream.address)}\` is the listener \`${own.name}\`: requests would go in circles`,
@@ -77,13 +80,30 @@ function listenerFaults({ listeners }: Config): ConfigFault[] {
   return faults;
 }
 
-/** What an upstream with TLS needs, and what an outbound listener must not do. */
+type Tell = (key: string, message: string, hint: string) => void;
+
 function directionFaults(listener: ListenerConfig, index: number): ConfigFault[] {
-  const { name, direction, mtls, address, upstream } = listener;
   const faults: ConfigFault[] = [];
-  const fault = (key: string, message: string, hint: string): void => {
+  const fault: Tell = (key, message, hint) => {
     faults.push({ path: ['listeners', index, key], message, hint });
   };
+  if (listener.protocol === 'http-proxy') egressFaults(listener, fault);
+  else upstreamFaults(listener, fault);
+  if (listener.direction === 'outbound') outboundFaults(listener, fault);
+  return faults;
+}
+
+/** What an upstream needs. */
+function upstreamFaults(
+  { name, direction, upstream, destinations, dnsServers }: ListenerConfig,
+  fault: Tell,
+): void {
+  if (upstream === null)
+    return fault(
+      'name',
+      `listener \`${name}\` has no \`upstream\``,
+      'add `upstream: 127.0.0.1:8080`, the address of the application',
+    );
   if (upstream.tls === 'mutual' && upstream.peers.length === 0)
     fault(
       'upstream',
@@ -96,13 +116,51 @@ function directionFaults(listener: ListenerConfig, index: number): ConfigFault[]
       `the upstream of \`${name}\` has \`peers\`, which plaintext cannot show`,
       'add `tls: mutual`, or remove `peers`',
     );
-  if (direction === 'inbound') return faults;
-  if (upstream.tls === 'off')
+  if (direction === 'outbound' && upstream.tls === 'off')
     fault(
       'upstream',
       `the outbound listener \`${name}\` would send plaintext`,
       'add `tls: mutual` and `peers`, the SPIFFE IDs that the upstream may have',
     );
+  for (const [key, list] of [
+    ['destinations', destinations],
+    ['dnsServers', dnsServers],
+  ] as const)
+    if (list.length > 0)
+      fault(key, `\`${key}\` of \`${name}\` needs \`protocol: http-proxy\``, `add it, or remove \`${key}\``);
+}
+
+/** What a listener for requests that name their destination needs. */
+function egressFaults({ name, direction, upstream, destinations }: ListenerConfig, fault: Tell): void {
+  if (direction === 'inbound')
+    fault(
+      'protocol',
+      `\`${name}\` has \`protocol: http-proxy\` and is an inbound listener: whoever reaches it could go on from here`,
+      'add `direction: outbound`',
+    );
+  if (upstream !== null)
+    fault(
+      'upstream',
+      `\`${name}\` has an \`upstream\`, but its requests name where they go`,
+      'write `destinations` instead',
+    );
+  if (destinations.length === 0)
+    fault(
+      'protocol',
+      `\`${name}\` has no \`destinations\`, so it could reach nothing`,
+      'add `destinations: [{ host: api.example.com }]`',
+    );
+  for (const { host, tls, ca } of destinations)
+    if (tls === 'tunnel' && ca !== null)
+      fault(
+        'destinations',
+        `\`ca\` of \`${host}\`: with \`tls: tunnel\` the caller verifies the server`,
+        'remove `ca`, or write `tls: originate`',
+      );
+}
+
+/** What an outbound listener must not do. */
+function outboundFaults({ name, mtls, address }: ListenerConfig, fault: Tell): void {
   if (mtls === 'permissive' || mtls === 'server-tls')
     fault(
       'mtls',
@@ -115,7 +173,6 @@ function directionFaults(listener: ListenerConfig, index: number): ConfigFault[]
       `the outbound listener \`${name}\` gives this workload’s identity to everybody who reaches \`${formatAddress(address)}\``,
       `write \`127.0.0.1:${address.port}\`, or \`mtls: strict\``,
     );
-  return faults;
 }
 
 function addressFaults({ listeners, status, admin }: Config): ConfigFault[] {

@@ -2,7 +2,7 @@
 // about them. The one file of core that knows zod: its small form, because every start builds and uses these
 // schemas. PERF: 60 ms of CPU less from sources, 25 emitted; bench `start`.
 import * as z from 'zod/mini';
-import { type Parsed, parseConnectAddress, parseDuration, parseListenAddress, parseSize } from './values.ts';
+import { type Parsed, parseDuration, parseSize } from './values.ts';
 
 /** What a reader wants to know about one key. */
 export interface KeyFacts {
@@ -32,7 +32,8 @@ function described<S extends Schema>(schema: S, description: string): S {
   return schema;
 }
 
-function leaf<S extends Schema>(schema: S, about: KeyFacts, description: string): S {
+/** A schema with its facts and its description. */
+export function leaf<S extends Schema>(schema: S, about: KeyFacts, description: string): S {
   facts.set(schema, about);
   return described(schema, description);
 }
@@ -49,11 +50,19 @@ export const optionalSection = <S extends z.core.$ZodShape>(shape: S, descriptio
 export const sections = <S extends z.core.SomeType>(item: S, max: number, description: string) =>
   described(z.array(item).check(z.minLength(1), z.maxLength(max)), description);
 
+/** A list of at most `max` sections, empty by default. */
+export const optionalSections = <S extends z.core.SomeType>(item: S, max: number, description: string) =>
+  described(z.prefault(z.array(item).check(z.maxLength(max)), []), description);
+
+/** A section that has keys without a default and may be left out, which reads as undefined. */
+export const absentOr = <S extends z.core.SomeType>(item: S, description: string) =>
+  described(z.optional(item), description);
+
 /**
  * A string that `parse` turns into a value; the fault becomes the issue's message, the hint goes with it.
  * `pattern` is what the JSON Schema says: it accepts whatever `parse` does, and some more.
  */
-function parsed<T>(parse: (text: string) => Parsed<T>, pattern: string) {
+export function parsed<T>(parse: (text: string) => Parsed<T>, pattern: string) {
   return z.pipe(
     z.string().register(z.globalRegistry, { pattern }),
     z.transform((text: string, { issues }): T => {
@@ -66,6 +75,13 @@ function parsed<T>(parse: (text: string) => Parsed<T>, pattern: string) {
   );
 }
 
+/** `schema`, with what is read in its place when the key is absent. */
+export const withDefault = z.prefault;
+
+/** A list of at least one. */
+export const oneOrMore = <S extends z.core.SomeType>(item: S, max: number) =>
+  z.array(item).check(z.minLength(1), z.maxLength(max));
+
 /** Bounds and default as written in YAML. With `none`, that word is accepted and reads as Infinity. */
 interface Range {
   readonly default: string;
@@ -75,7 +91,6 @@ interface Range {
 }
 
 const UNITS = { duration: 'ms|s|m|h|d', size: 'B|KiB|MiB|GiB' } as const;
-const ADDRESS_PATTERN = ':[0-9]{1,5}$';
 
 function quantity(
   kind: 'duration' | 'size',
@@ -185,7 +200,8 @@ export interface TextRule {
   readonly accepts: (text: string) => boolean;
 }
 
-const ruled = ({ allowed, accepts }: TextRule) =>
+/** A text that `accepts` accepts. */
+export const ruled = ({ allowed, accepts }: TextRule) =>
   z.string().check(z.refine(accepts, { error: `is not ${allowed}` }));
 
 /** A required text. */
@@ -204,7 +220,7 @@ export const textOr = (initial: string, rule: TextRule, description: string) =>
 export const optionalText = (otherwise: string, rule: TextRule, description: string) =>
   leaf(z.optional(ruled(rule)), { kind: 'text', allowed: rule.allowed, default: otherwise }, description);
 
-const LIST_MAX = 100;
+export const LIST_MAX = 100;
 
 /** A list of texts, empty by default. */
 export const texts = (rule: TextRule, description: string) =>
@@ -230,58 +246,6 @@ export function requiredTextMap(rules: { key: TextRule; value: TextRule }, descr
   const { schema, facts } = mapped(rules);
   return leaf(schema, facts, description);
 }
-
-const PATH_CHARACTERS_MAX = 4096; // Linux PATH_MAX
-
-/** What a path must be. */
-export const PATH_RULE: TextRule = {
-  allowed: 'a path, relative to the configuration file',
-  accepts: (t) => t !== '' && t.length <= PATH_CHARACTERS_MAX && !t.includes('\0'),
-};
-
-/** One required file. */
-export const path = (description: string) =>
-  leaf(ruled(PATH_RULE), { kind: 'path', allowed: PATH_RULE.allowed }, description);
-
-const noneIsNull = (t: string): string | null => (t === 'none' ? null : t);
-
-/** One file, or `none`, the default, which reads as null. */
-export const pathOrNone = (description: string) =>
-  leaf(
-    z.prefault(z.pipe(ruled(PATH_RULE), z.transform(noneIsNull)), 'none'),
-    { kind: 'path', allowed: `${PATH_RULE.allowed}, or \`none\``, default: 'none' },
-    description,
-  );
-
-/** At least one file or folder. */
-export const paths = (description: string) =>
-  leaf(
-    z.array(ruled(PATH_RULE)).check(z.minLength(1), z.maxLength(LIST_MAX)),
-    { kind: 'list', allowed: `a list, each ${PATH_RULE.allowed}` },
-    description,
-  );
-
-const listening = (initial?: string) => ({
-  kind: 'address' as const,
-  allowed: '`ip:port`, port 0 = any free one',
-  ...(initial === undefined ? {} : { default: initial }),
-});
-
-/** Where to listen. */
-export const listenAddress = (description: string) =>
-  leaf(parsed(parseListenAddress, ADDRESS_PATTERN), listening(), description);
-
-/** Where to listen, with a default. */
-export const listenAddressOr = (initial: string, description: string) =>
-  leaf(z.prefault(parsed(parseListenAddress, ADDRESS_PATTERN), initial), listening(initial), description);
-
-/** Where to connect. */
-export const connectAddress = (description: string) =>
-  leaf(
-    parsed(parseConnectAddress, ADDRESS_PATTERN),
-    { kind: 'address', allowed: '`host:port`' },
-    description,
-  );
 
 /** A section, or just its `address` as a text. */
 export const addressOrSection = <S extends z.core.$ZodType<{ address: unknown }, { address: string }>>(

@@ -20,13 +20,11 @@ const KEYS_NOT_BUILT = new Set([
   'workers',
   'identity.workloadApi',
   'listeners[].routes',
-  'listeners[].destinations',
   'listeners[].upstream.endpoints',
 ]);
 const VALUES_NOT_BUILT = new Set([
   'listeners[].protocol=tcp',
   'listeners[].protocol=postgres',
-  'listeners[].protocol=http-proxy',
   'listeners[].upstream.protocol=h2c',
 ]);
 const NOT_BUILT = {

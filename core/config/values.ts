@@ -109,7 +109,7 @@ function splitAddress(text: string): Address | null {
 }
 
 /** Letters, digits, `-` and `_` in labels of 1 to 63; the last is not all digits (it would be an IP). */
-function isDnsName(name: string): boolean {
+export function isDnsName(name: string): boolean {
   if (name.length > DNS_NAME_MAX) return false;
   const labels = name.split('.');
   if (/^[0-9]*$/.test(labels.at(-1) ?? '')) return false;

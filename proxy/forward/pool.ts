@@ -39,6 +39,11 @@ export class UpstreamPool {
     return this.all.size;
   }
 
+  /** True while an exchange has one of its connections. */
+  get busy(): boolean {
+    return this.all.size > this.idle.length;
+  }
+
   /** A connection for one exchange: idle and ready, or still connecting; else why there is none. */
   take(owner: UpstreamOwner): UpstreamConnection | Reason {
     const ready = this.idle.pop();
@@ -53,8 +58,8 @@ export class UpstreamPool {
   /** A connection that was never used before. */
   connect(owner: UpstreamOwner): UpstreamConnection | Reason {
     const { connectionsMax, sockets, tls } = this.options;
-    const own = tls?.identity() ?? null;
-    if (tls !== null && (own === null || tls.now() >= own.state.notAfterMs)) return 'no-identity';
+    const own = this.ownIdentity();
+    if (tls?.kind === 'mutual' && (own === null || tls.now() >= own.state.notAfterMs)) return 'no-identity';
     if (this.all.size >= connectionsMax || sockets.full) this.idle.shift()?.destroy();
     if (this.all.size >= connectionsMax || !sockets.take()) return 'upstream-limit';
     const connection = new UpstreamConnection(this.options, own, this.buffer, this.gone);
@@ -73,7 +78,7 @@ export class UpstreamPool {
     const idleMs = this.options.idleTimeoutMs - stalledMs;
     if (
       idleMs <= 0 ||
-      connection.own !== (this.options.tls?.identity() ?? null) ||
+      connection.own !== this.ownIdentity() ||
       connection.closed ||
       connection.socket.writableEnded ||
       connection.socket.readableEnded
@@ -110,7 +115,7 @@ export class UpstreamPool {
    */
   identityChanged(own: OwnIdentity): void {
     const { tls } = this.options;
-    if (tls === null) return;
+    if (tls?.kind !== 'mutual') return;
     for (const connection of this.all) {
       const { server, owner } = connection;
       if (owner === null) connection.destroy();
@@ -124,6 +129,11 @@ export class UpstreamPool {
   close(): void {
     for (const connection of this.all) connection.destroy();
     this.idle.length = 0;
+  }
+
+  private ownIdentity(): OwnIdentity | null {
+    const { tls } = this.options;
+    return tls?.kind === 'mutual' ? tls.identity() : null;
   }
 
   private withdraw(connection: UpstreamConnection, message: string): void {

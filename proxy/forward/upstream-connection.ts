@@ -2,10 +2,11 @@
 // exchange at a time or waits in the pool.
 // PERF: every connection reads into one shared buffer (`onread`): a consumer copies what it keeps before it
 // returns.
+import assert from 'node:assert/strict';
 import net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import type { HeadWriter } from '../http1/head-writer.ts';
-import { type ClientTls, connectTls, type SecuredServer } from '../tls/client-handshake.ts';
+import { type ClientTls, connectMutual, connectWeb, type SecuredServer } from '../tls/client-handshake.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
 
 /** Who a connection reports to while it is in use. Every call is synchronous. */
@@ -27,9 +28,22 @@ export interface UpstreamTarget {
   readonly port: number;
   /** Null: plaintext. */
   readonly tls: ClientTls | null;
+  /** Resolves the host; default: the system. An error of code REFUSED_ADDRESS is `private-destination`. */
+  readonly lookup?: net.LookupFunction;
   /** Told why a connection failed, beyond the reason. */
   readonly notice: (reason: Reason, message: string) => void;
 }
+
+/** The code of the error with which `lookup` refuses where a name leads. */
+export const REFUSED_ADDRESS = 'ERR_PRIVATE_ADDRESS';
+
+const FAULTS: Readonly<Record<string, Reason>> = {
+  [REFUSED_ADDRESS]: 'private-destination',
+  ENOTFOUND: 'upstream-unresolved',
+  EAI_AGAIN: 'upstream-unresolved',
+  ETIMEOUT: 'upstream-unresolved',
+  ESERVFAIL: 'upstream-unresolved',
+};
 
 const READ_BYTES = 65_536;
 
@@ -40,9 +54,9 @@ export function createReadBuffer(): Buffer {
 
 export class UpstreamConnection {
   readonly socket: net.Socket;
-  /** The identity that it was made with; null over plaintext. */
+  /** The identity that it was made with; null without mutual TLS. */
   readonly own: OwnIdentity | null;
-  /** Who the server is; null over plaintext. */
+  /** Who the server is; null without mutual TLS. */
   server: SecuredServer | null = null;
   /** Requests that were answered completely on this connection. */
   served = 0;
@@ -58,7 +72,7 @@ export class UpstreamConnection {
   private heard = false;
   private errorCode = '';
 
-  /** `own`: null when the target is plaintext. */
+  /** `own`: null without mutual TLS. */
   constructor(
     target: UpstreamTarget,
     own: OwnIdentity | null,
@@ -68,19 +82,22 @@ export class UpstreamConnection {
     this.gone = gone;
     this.own = own;
     this.target = target;
-    const { host, port, tls } = target;
+    const { host, port, tls, lookup } = target;
     const onread: net.OnReadOpts = { buffer, callback: (length, shared) => this.onRead(length, shared) };
-    if (own === null || tls === null) {
-      this.socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true, onread });
+    const to = { host, port, onread, ...(lookup === undefined ? {} : { lookup }) };
+    const outcome = {
+      secured: (server: SecuredServer | null): void => {
+        this.server = server;
+        this.onConnect();
+      },
+      failed: (reason: Reason, message: string): void => this.refuse(reason, message),
+    };
+    if (tls?.kind === 'web') this.socket = connectWeb(to, tls, outcome);
+    else if (tls !== null && own !== null) this.socket = connectMutual(to, own, tls, outcome);
+    else {
+      assert(tls === null); // SAFETY: what should be TLS never becomes plaintext
+      this.socket = net.connect({ ...to, noDelay: true, allowHalfOpen: true });
       this.socket.on('connect', () => this.onConnect());
-    } else {
-      this.socket = connectTls({ host, port, onread }, own, tls, {
-        secured: (server) => {
-          this.server = server;
-          this.onConnect();
-        },
-        failed: (reason, message) => this.refuse(reason, message),
-      });
     }
     this.socket.on('end', () => this.onEnd());
     this.socket.on('drain', () => this.owner?.upstreamDrained());
@@ -96,7 +113,7 @@ export class UpstreamConnection {
 
   /** Sends what `writer` holds and `parts` in one write, empties `parts`; false when the socket is full. */
   write(writer: HeadWriter, parts: Buffer[]): boolean {
-    return this.own === null ? writer.send(this.socket, parts) : writer.sendCopy(this.socket, parts);
+    return this.target.tls === null ? writer.send(this.socket, parts) : writer.sendCopy(this.socket, parts);
   }
 
   /** Ends it in the middle of what it does; the owner is told. */
@@ -140,12 +157,13 @@ export class UpstreamConnection {
 
   private onError({ code = 'ERROR' }: NodeJS.ErrnoException): void {
     this.errorCode = code;
+    if (!this.connected) this.fault ??= FAULTS[code] ?? null;
     this.blameHandshake();
   }
 
   /** In TLS 1.3 the server judges the client's certificate when the client already takes it for open. */
   private blameHandshake(): void {
-    if (this.own !== null && this.connected && !this.heard) this.fault ??= 'upstream-handshake-failed';
+    if (this.target.tls !== null && this.connected && !this.heard) this.fault ??= 'upstream-handshake-failed';
   }
 
   private onClose(): void {

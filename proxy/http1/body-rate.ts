@@ -16,9 +16,12 @@ export class BodyRate {
   }
 
   /** True when the body came too slowly over the last grace; not while the proxy itself does not read. */
-  tooSlow(nowMs: number, request: { readonly requestBody: Body; readonly awaitsBody: boolean }): boolean {
-    const body = request.requestBody;
-    if (body.done || !request.awaitsBody) {
+  tooSlow(
+    nowMs: number,
+    of: { readonly request: { readonly body: Body }; readonly awaitsBody: boolean },
+  ): boolean {
+    const { body } = of.request;
+    if (body.done || !of.awaitsBody) {
       this.sinceMs = 0;
       return false;
     }

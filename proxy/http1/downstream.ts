@@ -16,6 +16,7 @@ import { Lifetime } from './lifetime.ts';
 import { LingeringClose } from './lingering-close.ts';
 import { RequestParser } from './parse-request.ts';
 import { RequestState } from './request-state.ts';
+import { Route } from './route.ts';
 
 /** waiting: for a head. serving: a request is in flight. discarding: answered, reading to avoid a reset. */
 export type DownstreamState = 'waiting' | 'serving' | 'discarding' | 'closed';
@@ -34,6 +35,7 @@ export class Downstream implements ExchangePort {
   refusing: Reason | null = null;
   readonly input: CallerInput;
   readonly due: Deadline;
+  readonly route: Route;
   private readonly raw: net.Socket;
   private readonly lifetime: Lifetime;
   private readonly lingering: LingeringClose;
@@ -51,6 +53,7 @@ export class Downstream implements ExchangePort {
     this.head = new RequestParser(context.parserOptions);
     this.judge = new Judge(runtime.enforcement, peer.facts);
     this.request = new RequestState(context, peer, this.head);
+    this.route = new Route(context.upstreams);
     this.input = new CallerInput(socket);
     this.due = new Deadline(runtime.sweeper);
     this.due.arm(options.idleTimeoutMs, 'idle-timeout');
@@ -73,11 +76,6 @@ export class Downstream implements ExchangePort {
     if (step !== 'end') return;
     this.exchange?.fail('identity-withdrawn');
     this.destroy();
-  }
-
-  /** Arms the deadline of a connection that does nothing yet. */
-  deadline(delayMs: number, reason: Reason): void {
-    this.due.arm(delayMs, reason);
   }
 
   /** No further request: closes now when idle, else after the response in flight. */
@@ -175,6 +173,7 @@ export class Downstream implements ExchangePort {
   }
 
   switched(): void {
+    this.request.permitted = true;
     this.resumeReading();
     if (this.due.halfClosed) this.exchange?.callerEnded();
   }
@@ -239,8 +238,8 @@ export class Downstream implements ExchangePort {
   // INVARIANT: the input says what was taken before the exchange acts; that may begin the next request.
   private takeInput(exchange: Exchange): void {
     const { input, request } = this;
-    if (exchange.tunnel) request.bytesIn += input.bytes.length - input.at;
-    input.at = exchange.take(input.bytes, input.at);
+    if (exchange.request.tunnel) request.bytesIn += input.bytes.length - input.at;
+    input.at = exchange.request.take(input.bytes, input.at);
     if (input.waits) input.pause();
     else input.clear();
   }
@@ -284,8 +283,8 @@ export class Downstream implements ExchangePort {
     this.due.halfClose();
     if (this.state === 'waiting') return this.linger();
     if (this.state !== 'serving') return;
-    if (this.exchange?.tunnel === true) this.exchange.callerEnded();
-    else if (this.exchange?.requestBody.done !== true) this.destroy();
+    if (this.exchange?.request.tunnel === true) this.exchange.callerEnded();
+    else if (this.exchange?.request.body.done !== true) this.destroy();
   }
 
   private onClose(): void {

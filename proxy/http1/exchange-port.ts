@@ -3,13 +3,13 @@
 import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
-import type { UpstreamPool } from '../forward/pool.ts';
 import type { Blocks } from './blocks.ts';
 import type { CallerInput } from './caller-input.ts';
 import type { ChunkedOptions } from './chunked.ts';
 import type { Deadline } from './deadline.ts';
 import type { RequestHead } from './head.ts';
 import type { HeadWriter } from './head-writer.ts';
+import type { Route } from './route.ts';
 
 /**
  * What an exchange asks of the connection that owns it. `answer`, `abort` and `completed` end the request:
@@ -17,6 +17,8 @@ import type { HeadWriter } from './head-writer.ts';
  */
 export interface ExchangePort {
   readonly head: RequestHead;
+  /** Where the request goes. */
+  readonly route: Route;
   readonly socket: net.Socket;
   readonly input: CallerInput;
   readonly due: Deadline;
@@ -42,7 +44,6 @@ export interface ExchangePort {
 
 /** What all exchanges of a listener share. */
 export interface ExchangeParts {
-  readonly pool: UpstreamPool;
   readonly writer: HeadWriter;
   readonly blocks: Blocks;
   readonly options: ExchangeOptions;
@@ -53,6 +54,8 @@ export interface ExchangeParts {
 export interface ExchangeOptions {
   readonly requestTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** For the ClientHello in a tunnel. */
+  readonly handshakeTimeoutMs: number;
   readonly bodyBytesMax: number;
   readonly chunked: ChunkedOptions;
 }

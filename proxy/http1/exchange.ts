@@ -6,27 +6,23 @@ import type { Permit } from '../decide.ts';
 import type { UpstreamPool } from '../forward/pool.ts';
 import { mayRetryAfter } from '../forward/retry.ts';
 import type { UpstreamConnection, UpstreamOwner } from '../forward/upstream-connection.ts';
-import { Body } from './body.ts';
 import type { ExchangeOptions, ExchangeParts, ExchangePort } from './exchange-port.ts';
 import type { HeadWriter } from './head-writer.ts';
+import { RequestBytes } from './request-bytes.ts';
 import { ResponseRelay } from './response-relay.ts';
 import { Stopwatch } from './stopwatch.ts';
 
 export class Exchange implements UpstreamOwner {
   active = false;
-  tunnel = false;
-  readonly requestBody: Body;
+  readonly request: RequestBytes;
   /** Time spent waiting for the application or for bodies: not what the proxy itself adds. */
   readonly waiting: Stopwatch;
   /** Time in which the application could not write because the caller did not read. */
   private readonly stalled: Stopwatch;
   private readonly response: ResponseRelay;
   private port: ExchangePort;
-  private readonly pool: UpstreamPool;
   private readonly writer: HeadWriter;
   private readonly options: ExchangeOptions;
-  /** Request body bytes that were taken and not written yet. */
-  private readonly parts: Buffer[] = [];
   private permit: Permit | null = null;
   private upstream: UpstreamConnection | null = null;
   private sent = false;
@@ -36,11 +32,10 @@ export class Exchange implements UpstreamOwner {
 
   constructor(port: ExchangePort, parts: ExchangeParts) {
     this.port = port;
-    this.pool = parts.pool;
     this.writer = parts.writer;
     this.options = parts.options;
-    this.requestBody = new Body(parts.options.chunked);
-    this.response = new ResponseRelay(port, parts, this.requestBody);
+    this.request = new RequestBytes(parts.options.chunked);
+    this.response = new ResponseRelay(port, parts, this.request.body);
     this.waiting = new Stopwatch(parts.now);
     this.stalled = new Stopwatch(parts.now);
   }
@@ -58,51 +53,43 @@ export class Exchange implements UpstreamOwner {
 
   /** True when bytes from the caller belong to this exchange now. */
   get takesBytes(): boolean {
-    return this.tunnel || (this.active && !this.requestBody.done && this.port.head.upgrade === '');
+    return this.request.tunnel || (this.active && !this.request.body.done && this.port.head.upgrade === '');
   }
 
   /** True while the next bytes of the request body can only come from the caller. */
   get awaitsBody(): boolean {
-    return this.sent && this.takesBytes && !this.tunnel && !this.requestPaused && !this.awaitsContinue;
+    return (
+      this.sent && this.takesBytes && !this.request.tunnel && !this.requestPaused && !this.awaitsContinue
+    );
   }
 
-  /** Makes the exchange ready to `take` body bytes; nothing is sent before `begin`. */
+  /** Makes the exchange ready to take body bytes; nothing is sent before `begin`. */
   start(permit: Permit): void {
-    const { head } = this.port;
     this.permit = permit;
     this.active = true;
-    this.tunnel = false;
     this.sent = false;
     this.retried = false;
     this.requestPaused = false;
     this.responsePaused = false;
-    if (this.parts.length > 0) this.parts.length = 0;
+    this.request.start(this.port.head);
     this.response.start();
     this.waiting.reset();
     this.stalled.reset();
-    const framing = head.chunked ? 'chunked' : head.contentLength > 0 ? 'length' : 'none';
-    this.requestBody.start(framing, head.contentLength, false);
   }
 
-  /** Takes the bytes in `chunk[at…]` that belong to this exchange and returns the index after them. */
-  take(chunk: Buffer, at: number): number {
-    if (!this.tunnel) return this.requestBody.take(chunk, at, this.parts);
-    this.parts.push(at === 0 ? chunk : chunk.subarray(at));
-    return chunk.length;
-  }
-
-  /** Sends what `start` and `take` prepared. */
+  /** Sends what `start` and `request.take` prepared. */
   begin(): void {
-    const fault = this.requestFault();
+    const fault = this.request.fault(this.options.bodyBytesMax);
     if (fault !== null) this.fail(fault);
     else this.attempt(this.pool.take(this));
   }
 
   /** Passes on what was taken since, or ends the exchange because of it. */
   relay(): void {
-    const fault = this.requestFault();
+    const fault = this.request.fault(this.options.bodyBytesMax);
     if (fault !== null) return this.fail(fault);
-    const { parts, upstream } = this;
+    const { upstream } = this;
+    const { parts } = this.request;
     if (!this.sent || upstream === null || parts.length === 0) return;
     this.writer.begin();
     const open = upstream.write(this.writer, parts);
@@ -114,7 +101,7 @@ export class Exchange implements UpstreamOwner {
   cancel(): void {
     this.active = false;
     this.waiting.stop();
-    this.parts.length = 0;
+    this.request.parts.length = 0;
     this.upstream?.destroy();
     this.upstream = null;
   }
@@ -122,7 +109,7 @@ export class Exchange implements UpstreamOwner {
   /** The caller's connection is closed; true when that is the orderly end of a tunnel. */
   callerClosed(): boolean {
     const { upstream, port } = this;
-    if (this.tunnel && upstream !== null && port.due.halfClosed && port.socket.writableFinished) {
+    if (this.request.tunnel && upstream !== null && port.due.halfClosed && port.socket.writableFinished) {
       // Its last bytes may still be on their way to the application.
       this.upstream = null;
       this.pool.retire(upstream);
@@ -161,7 +148,9 @@ export class Exchange implements UpstreamOwner {
 
   upstreamData(chunk: Buffer): void {
     if (!this.active) return;
-    if (this.tunnel) {
+    if (this.request.tunnel) {
+      // Nobody asked it anything yet.
+      if (this.request.gate?.open === false) return this.fail('upstream-bad-response');
       this.response.relayTunnel(chunk);
       this.pauseWhenBlocked();
       return this.awaitNext();
@@ -185,7 +174,7 @@ export class Exchange implements UpstreamOwner {
 
   upstreamEnd(): void {
     if (!this.active) return;
-    if (this.tunnel) {
+    if (this.request.tunnel) {
       // When the caller half-closed before, all is over once the application has its last bytes.
       if (!this.port.due.halfClosed) this.port.socket.end();
       return;
@@ -209,18 +198,13 @@ export class Exchange implements UpstreamOwner {
     if (!this.active || upstream === null) return;
     if (upstream.fault !== null) return this.fail(upstream.fault);
     if (!upstream.connected) return this.fail('upstream-refused');
-    const orderly = error === '' && (this.tunnel || this.response.endsByClose);
+    const orderly = error === '' && (this.request.tunnel || this.response.endsByClose);
     if (orderly) return this.finish();
-    const untouched = !this.retried && !this.response.begun && !this.requestBody.touched;
+    const untouched = !this.retried && !this.response.begun && !this.request.body.touched;
     if (!untouched || !mayRetryAfter(upstream, this.port.head.method)) return this.fail('upstream-reset');
     this.retried = true;
     this.sent = false;
     this.attempt(this.pool.connect(this));
-  }
-
-  private requestFault(): Reason | null {
-    const { fault, bytes } = this.requestBody;
-    return fault ?? (bytes > this.options.bodyBytesMax ? 'body-too-large' : null);
   }
 
   private attempt(upstream: UpstreamConnection | Reason): void {
@@ -240,11 +224,12 @@ export class Exchange implements UpstreamOwner {
     if (typeof again === 'string') return this.fail(again);
     this.permit = again;
     this.sent = true;
+    if (this.request.gate !== null) return this.openTunnel();
     this.writer.begin();
     this.port.forwardHead(this.writer);
-    const open = upstream.write(this.writer, this.parts);
+    const open = upstream.write(this.writer, this.request.parts);
     this.waiting.start();
-    this.requestPaused = !open && !this.requestBody.done;
+    this.requestPaused = !open && !this.request.body.done;
     this.awaitNext();
     // Also without a body: a caller that goes away is only noticed while its socket is read.
     if (this.requestPaused) this.port.input.pause();
@@ -263,11 +248,23 @@ export class Exchange implements UpstreamOwner {
 
   /** RFC 9110 section 10.1.1: the caller waits for the application's 100 before it sends its body. */
   private get awaitsContinue(): boolean {
-    return this.port.head.expectContinue && !this.response.continued && !this.requestBody.touched;
+    return this.port.head.expectContinue && !this.response.continued && !this.request.body.touched;
+  }
+
+  private get pool(): UpstreamPool {
+    return this.port.route.pool;
+  }
+
+  /** The answer to CONNECT (RFC 9110 section 9.3.6); nothing goes to the server before the gate opens. */
+  private openTunnel(): void {
+    this.request.tunnel = true;
+    this.port.due.arm(this.options.handshakeTimeoutMs, 'handshake-timeout');
+    this.response.connected();
+    this.port.switched();
   }
 
   private switchProtocols(): void {
-    this.tunnel = true;
+    this.request.tunnel = true;
     this.awaitNext();
     this.port.switched();
   }
@@ -285,16 +282,17 @@ export class Exchange implements UpstreamOwner {
   }
 
   private finish(): void {
-    const { upstream, response, requestBody } = this;
+    const { upstream, response } = this;
+    const { done } = this.request.body;
     this.upstream = null;
     this.active = false;
     this.waiting.stop();
-    const reusable = response.upstreamReusable && requestBody.done && upstream?.socket.writableLength === 0;
+    const reusable = response.upstreamReusable && done && upstream?.socket.writableLength === 0;
     if (upstream !== null && reusable) {
       if (this.responsePaused) upstream.socket.resume();
       this.stalled.stop();
       this.pool.release(upstream, this.stalled.totalMs);
     } else upstream?.destroy();
-    this.port.completed(response.persist && requestBody.done);
+    this.port.completed(response.persist && done);
   }
 }

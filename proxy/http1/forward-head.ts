@@ -11,6 +11,7 @@ import {
   FORWARDED,
   HTTP2_SETTINGS,
   KEEP_ALIVE,
+  PROXY_AUTHORIZATION,
   PROXY_CONNECTION,
   TE,
   TRACEPARENT,
@@ -28,9 +29,9 @@ import {
 /**
  * The listener's `forwarded`. `sanitize`: what the caller says about earlier hops is dropped. `append`: only
  * its X-Forwarded-For stays, with the caller's address added. `trust`: all of it stays, X-Forwarded-For with
- * the address.
+ * the address. `none`: nothing about the caller goes on, for servers outside.
  */
-export type ForwardedMode = 'sanitize' | 'append' | { readonly trust: number };
+export type ForwardedMode = 'sanitize' | 'append' | 'none' | { readonly trust: number };
 
 /** The ids of one request. */
 export interface ForwardedIds {
@@ -64,6 +65,7 @@ const ALWAYS_DROPPED = bits(
   CONNECTION,
   KEEP_ALIVE,
   PROXY_CONNECTION,
+  PROXY_AUTHORIZATION, // RFC 9110 section 11.7.2: for this proxy
   TE,
   TRANSFER_ENCODING,
   UPGRADE,
@@ -87,13 +89,15 @@ export function forwardHead(writer: HeadWriter, head: RequestHead, options: Forw
   if (head.chunked) writer.block(CHUNKED);
   if (head.upgrade !== '') writer.text(`connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`);
   options.ids.writeIds(writer);
-  if (options.forwarded === 'sanitize') writer.block(options.sanitized);
+  if (options.forwarded === 'sanitize' || options.forwarded === 'none') writer.block(options.sanitized);
   else writer.text(lastLines(options, earlierHops(head, options), addsProto(head, options)));
 }
 
-/** The lines that end every head of a connection whose `forwarded` is `sanitize`, with the empty line. */
-export function sanitizedLines(options: Pick<ForwardOptions, 'clientCert' | 'sourceIp' | 'proto'>): Buffer {
-  const text = lastLines(options, '', true);
+/** The lines that end every head when `forwarded` is `sanitize` or `none`, with the empty line. */
+export function sanitizedLines(
+  options: Pick<ForwardOptions, 'clientCert' | 'sourceIp' | 'proto' | 'forwarded'>,
+): Buffer {
+  const text = options.forwarded === 'none' ? '\r\n' : lastLines(options, '', true);
   const lines = Buffer.allocUnsafeSlow(text.length); // lives as long as the connection: not from the pool
   lines.write(text, 'latin1');
   return lines;
@@ -145,7 +149,7 @@ function ownValue(head: RequestHead, options: ForwardOptions, name: string): str
     case 'traceparent':
       return options.ids.traceparentKept ? null : options.ids.traceparent;
     case 'x-forwarded-for':
-      return earlierHops(head, options) + options.sourceIp;
+      return options.forwarded === 'none' ? null : earlierHops(head, options) + options.sourceIp;
     case 'x-forwarded-proto':
       return addsProto(head, options) ? options.proto : null;
     default:
@@ -163,6 +167,7 @@ function droppedFrom(head: RequestHead, options: ForwardOptions): number {
 }
 
 function addsProto(head: RequestHead, options: ForwardOptions): boolean {
+  if (options.forwarded === 'none') return false;
   return typeof options.forwarded !== 'object' || head.headerValues('x-forwarded-proto') === undefined;
 }
 

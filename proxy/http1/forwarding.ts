@@ -20,17 +20,17 @@ export class Forwarding {
   private readonly ownHost: string;
 
   constructor(context: HttpListenerContext, peer: Peer, ids: ForwardedIds) {
-    const { host, port } = context.pool.options;
-    const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    const { authority } = context.upstreams;
+    const { forwarded } = context.options;
     this.ownHost = canonicalHost(authority, 0, authority.length) ?? '';
     const own = {
-      clientCert: peer.forwardedClientCert,
+      forwarded,
+      clientCert: forwarded === 'none' ? null : peer.forwardedClientCert,
       sourceIp: peer.record.sourceIp,
       proto: peer.scheme,
     };
     this.options = {
       ...own,
-      forwarded: context.options.forwarded,
       authority,
       ids,
       sanitized: sanitizedLines(own),

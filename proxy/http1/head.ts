@@ -28,6 +28,7 @@ export const KNOWN_HEADERS = [
   'cookie',
   'sec-websocket-key',
   'sec-websocket-version',
+  'proxy-authorization',
 ] as const;
 
 /** Slots per header line in `RequestHead.lines`. */

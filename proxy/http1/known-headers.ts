@@ -27,6 +27,7 @@ export const AUTHORIZATION = 21;
 export const COOKIE = 22;
 export const SEC_WEBSOCKET_KEY = 23;
 export const SEC_WEBSOCKET_VERSION = 24;
+export const PROXY_AUTHORIZATION = 25;
 
 const LENGTH_MAX = Math.max(...KNOWN_HEADERS.map((name) => name.length));
 const SLOTS = slotTable();

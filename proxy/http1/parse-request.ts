@@ -22,6 +22,8 @@ export interface RequestParserOptions {
   /** Longest request target in bytes. */
   readonly targetBytesMax: number;
   readonly paths: PathMode;
+  /** True when requests name their destination: CONNECT and the absolute-form, and nothing else. */
+  readonly proxy: boolean;
   names: ProtectedNames;
 }
 
@@ -52,11 +54,8 @@ export class RequestParser extends MessageHead implements RequestHead {
   upgrade = '';
   expectContinue = false;
   bytes = 0;
-  /**
-   * True when the fields hold a whole, valid head: the next byte belongs to its body or to the next request.
-   */
+  /** True when the fields hold a whole, valid head: the next byte is its body's or the next request's. */
   complete = false;
-  /** True when the fields hold nothing. */
   private blank = true;
   private readonly options: RequestParserOptions;
   private readonly collector = new HeadCollector(true);
@@ -64,7 +63,7 @@ export class RequestParser extends MessageHead implements RequestHead {
   private queryAt = 0;
   /** The authority of an absolute-form target, or null. */
   private authority: string | null = null;
-  /** The last Host value as received; `host` is its canonical form. */
+  /** The last Host value as received. */
   private hostValue = '';
   private hostOfValue = '';
 
@@ -140,6 +139,7 @@ export class RequestParser extends MessageHead implements RequestHead {
       this.readFraming() ??
       this.readHost() ??
       this.readConnection(options.names) ??
+      (this.method === 'CONNECT' && this.bodyExpected ? 'bad-content-length' : null) ??
       this.readExpect() ??
       (this.has(UPGRADE) ? this.readUpgrade() : null)
     );
@@ -187,11 +187,14 @@ export class RequestParser extends MessageHead implements RequestHead {
     const text = this.text;
     const first = text.charCodeAt(start);
     if (end === start) return 'bad-request-line';
-    if (this.method === 'CONNECT' || this.method === 'TRACE') return 'method-not-allowed';
+    if (this.method === 'TRACE' || (this.method === 'CONNECT' && !this.options.proxy))
+      return 'method-not-allowed';
     if (end - start > this.options.targetBytesMax) return 'target-too-long';
     this.target = text.slice(start, end);
+    if (this.method === 'CONNECT') return this.readAuthorityForm(start, end);
+    if (this.options.proxy) return this.readAbsoluteForm(start, end);
     if (first === SLASH) return this.readPath(start, end);
-    if (first === 0x2a && end === start + 1) {
+    if (this.target === '*') {
       this.path = '*';
       return this.method === 'OPTIONS' ? null : 'bad-target';
     }
@@ -225,6 +228,15 @@ export class RequestParser extends MessageHead implements RequestHead {
     return null;
   }
 
+  // RFC 9112 section 3.2.3: host and port, both of them.
+  private readAuthorityForm(start: number, end: number): Reason | null {
+    const host = canonicalHost(this.text, start, end) ?? '';
+    if (host.lastIndexOf(':') <= host.lastIndexOf(']')) return 'bad-target';
+    this.authority = this.target.toLowerCase();
+    this.host = host;
+    return null;
+  }
+
   // RFC 9112 section 3.2.2: accepted from anyone, forwarded in origin-form.
   private readAbsoluteForm(start: number, end: number): Reason | null {
     const text = this.text;
@@ -238,7 +250,7 @@ export class RequestParser extends MessageHead implements RequestHead {
     this.pathUnchanged = false;
     if (at < this.queryAt) return this.readPath(at, end);
     if (at < end && !this.readQuery(end)) return 'bad-target';
-    // RFC 9112 section 3.2.4: OPTIONS with neither path nor query asks about the server as a whole.
+    // RFC 9112 section 3.2.4: OPTIONS with neither asks about the server as a whole.
     this.path = this.method === 'OPTIONS' && at === end ? '*' : '/';
     return null;
   }
@@ -246,7 +258,8 @@ export class RequestParser extends MessageHead implements RequestHead {
   private readHost(): Reason | null {
     if (!this.has(HOST)) {
       if (this.minor === 1) return 'bad-host';
-      return this.authority === null ? null : 'authority-mismatch';
+      // HTTP/1.0 knows no Host, and CONNECT needs none.
+      return this.authority === null || this.method === 'CONNECT' ? null : 'authority-mismatch';
     }
     if ((this.repeated & (1 << HOST)) !== 0) return 'bad-host';
     const o = this.offsetOf(HOST);

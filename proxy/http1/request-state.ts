@@ -5,7 +5,7 @@ import type { Reason } from '../../core/reasons.ts';
 import type { ConnectionFacts, Decision, HttpFacts, RequestFacts, Verdict } from '../../policy/request.ts';
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
-import type { ConnectionRecord, RequestRecord } from '../record/record.ts';
+import type { ConnectionRecord, NamedDestination, RequestRecord } from '../record/record.ts';
 import { ID_BYTES, isRequestId, isTraceparent, type RequestIds } from '../request-ids.ts';
 import type { ForwardedIds } from './forward-head.ts';
 import { Forwarding } from './forwarding.ts';
@@ -32,6 +32,7 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   bytesIn = 0;
   bytesOut = 0;
   remoteIp: string | null = null;
+  destination: NamedDestination | null = null;
   recorded = true;
   /** True once it was forwarded: in audit mode a `deny` is then not enforced. */
   permitted = false;
@@ -102,6 +103,7 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
     this.status = 0;
     this.bytesIn = 0;
     this.bytesOut = 0;
+    this.destination = null;
     this.recorded = false;
     this.permitted = false;
     this.traceparentKept = false;

@@ -95,6 +95,12 @@ export class ResponseRelay {
     this.blocked = !this.port.write(Buffer.from(chunk));
   }
 
+  /** Answers CONNECT. */
+  connected(): void {
+    this.status = 200;
+    this.write(Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n', 'latin1'));
+  }
+
   private relayInterim(): void {
     if (this.parser.status === 100) this.continued = true;
     // RFC 9110 section 15.2: never to an HTTP/1.0 client.

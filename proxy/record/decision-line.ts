@@ -3,7 +3,7 @@
 // bench/micro/record.ts.
 import type { NearRule } from '../../policy/request.ts';
 import { microseconds, number, quote, quoteList, quoteOrNull } from './json-text.ts';
-import type { ConnectionRecord, ListenerRef, RequestRecord } from './record.ts';
+import type { ConnectionRecord, ListenerRef, NamedDestination, RequestRecord } from './record.ts';
 import type { RedactableField, Redaction } from './redaction.ts';
 
 const ID_CHARS_MAX = 128;
@@ -74,7 +74,7 @@ export class DecisionLines {
       (near === null ? '' : this.#near(near)) +
       `,"policyHash":${quote(record.policyHash, ID_CHARS_MAX)}` +
       `,"requestId":${this.#text('requestId', record.requestId, ID_CHARS_MAX)}` +
-      this.#connection(connection) +
+      this.#connection(connection, record.destination) +
       this.#http(record) +
       `,"durationUs":${microseconds(record.endMs - record.startMs)}` +
       `,"decisionUs":${number(Math.round(record.decisionUs))}` +
@@ -111,16 +111,19 @@ export class DecisionLines {
     return this.#destinations[index];
   }
 
-  #connection(connection: ConnectionRecord): string {
+  #connection(connection: ConnectionRecord, named: NamedDestination | null): string {
     const { listener, sni } = connection;
     return (
       `,"connectionId":${quote(connection.id, ID_CHARS_MAX)}` +
       `,"source":{"principal":${this.#text('source.principal', connection.principal, PRINCIPAL_CHARS_MAX)}` +
       `,"ip":${this.#text('source.ip', connection.sourceIp, IP_CHARS_MAX)}` +
       `,"remoteIp":${this.#text('source.remoteIp', connection.remoteIp, IP_CHARS_MAX)}}` +
-      `,"destination":{${this.#destination(listener)}` +
-      `,"ip":${this.#text('destination.ip', connection.destinationIp, IP_CHARS_MAX)}` +
-      `,"port":${number(listener.destinationPort)}}` +
+      (named === null
+        ? `,"destination":{${this.#destination(listener)}` +
+          `,"ip":${this.#text('destination.ip', connection.destinationIp, IP_CHARS_MAX)}` +
+          `,"port":${number(listener.destinationPort)}}`
+        : `,"destination":{"host":${this.#text('http.host', named.host, NAME_CHARS_MAX)}` +
+          `,"port":${number(named.port)}}`) +
       (sni === null ? '' : `,"sni":${this.#text('sni', sni, NAME_CHARS_MAX)}`)
     );
   }

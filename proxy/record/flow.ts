@@ -3,7 +3,7 @@
 import type { Reason } from '../../core/reasons.ts';
 import type { Decision, Verdict } from '../../policy/request.ts';
 import { number, ownText, quote, quoteList, quoteOrNull } from './json-text.ts';
-import type { ListenerRef, RequestRecord } from './record.ts';
+import type { ListenerRef, NamedDestination, RequestRecord } from './record.ts';
 
 const RULES_MAX = 16;
 const RULE_CHARS_MAX = 512;
@@ -31,6 +31,7 @@ export interface Flow {
   readonly overflow: boolean;
   readonly method: string;
   readonly path: string;
+  readonly destination: NamedDestination | null;
   readonly verdict: Verdict;
   readonly enforced: boolean;
   readonly reason: Reason;
@@ -76,6 +77,7 @@ export function newFlow(record: RequestRecord, caller: Caller | null, path: stri
     overflow: path === null,
     method: path === null ? '' : ownText(record.method),
     path: path ?? '',
+    destination: path === null || record.destination === null ? null : ownDestination(record.destination),
     verdict: record.verdict,
     enforced: record.enforced,
     reason: flowReason(record),
@@ -110,6 +112,10 @@ export function flowText(
   const { caller, listener, dryRun } = flow;
   const { wall } = context;
   const { name, namespace } = listener.destination;
+  const named =
+    flow.destination === null
+      ? `"workload":${quote(name, 256)},"namespace":${quote(namespace, 256)}`
+      : `"host":${quote(flow.destination.host, 256)}`;
   const source = caller === null ? '"other"' : callerText(caller);
   const http = flow.overflow
     ? '"other"'
@@ -124,13 +130,18 @@ export function flowText(
     `,"direction":"${listener.direction}"` +
     `,"verdict":"${flow.verdict}","enforced":${flow.enforced},"reason":"${flow.reason}"` +
     `,"rules":${rulesText(flow.rules)}${would},"source":${source}` +
-    `,"destination":{"workload":${quote(name, 256)},"namespace":${quote(namespace, 256)}` +
-    `,"port":${number(listener.destinationPort)}},"http":${http}` +
+    `,"destination":{${named},"port":${number(flow.destination?.port ?? listener.destinationPort)}}` +
+    `,"http":${http}` +
     `,"count":${number(counts.count)},"bytes":${number(counts.bytes)}` +
     `,"firstSeen":"${wall(counts.firstMs)}","lastSeen":"${wall(flow.lastMs)}"` +
     `,"window":${number(counts.windowSeconds)}}`
   );
 }
+
+const ownDestination = ({ host, port }: NamedDestination): NamedDestination => ({
+  host: ownText(host),
+  port,
+});
 
 function callerText({ principal, ip }: Caller): string {
   const address = ip === null ? '' : `,"ip":${quote(ip, IP_CHARS_MAX)}`;

@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../../core/clock.ts';
 import { type Caller, type Flow, flowText, newFlow, sameFlow } from './flow.ts';
 import { ownText, TimeText } from './json-text.ts';
 import { PathTemplates } from './path-template.ts';
-import type { RequestRecord } from './record.ts';
+import type { NamedDestination, RequestRecord } from './record.ts';
 
 /** Takes the lines of one slice of a window; resolves when they are written or given up. Never rejects. */
 export type FlowLines = (lines: readonly string[]) => Promise<void>;
@@ -128,7 +128,8 @@ export class Flows {
     const caller = this.#callerOf(record);
     if (caller === null) return this.#lastResort(record);
     const path = this.#templatesFor(record).of(record.path);
-    const flows = caller.byPath.get(path);
+    const key = keyOf(path, record.destination);
+    const flows = caller.byPath.get(key);
     if (flows !== undefined) {
       for (let i = 0; i < flows.length; i++) {
         const flow = flows[i];
@@ -141,7 +142,7 @@ export class Flows {
     const flow = newFlow(record, caller, path);
     caller.flows++;
     this.#count++;
-    if (flows === undefined) caller.byPath.set(path, [flow]);
+    if (flows === undefined) caller.byPath.set(key, [flow]);
     else flows.push(flow);
     return flow;
   }
@@ -253,6 +254,10 @@ export class Flows {
       if (caller.ip !== null) this.#addresses--;
     }
   }
+}
+
+function keyOf(path: string, destination: NamedDestination | null): string {
+  return destination === null ? path : `${destination.host}:${destination.port}${path}`;
 }
 
 function sameKind(flow: Flow, record: RequestRecord): boolean {

@@ -9,6 +9,12 @@ export interface WorkloadName {
   readonly namespace: string;
 }
 
+/** Where a request to an egress proxy wants to go. */
+export interface NamedDestination {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A listener as sinks see it; `index` is its slot in counter arrays. */
 export interface ListenerRef {
   readonly index: number;
@@ -61,6 +67,8 @@ export interface RequestRecord {
   /** Canonical, without query; '' when the head was not parsed. */
   path: string;
   host: string;
+  /** What the request itself names; null where its listener fixes the destination. */
+  destination: NamedDestination | null;
   bytesIn: number;
   bytesOut: number;
   headerValues(name: string): readonly string[] | undefined;

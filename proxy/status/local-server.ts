@@ -44,6 +44,7 @@ const PARSER: RequestParserOptions = {
   headersMax: 100,
   targetBytesMax: 2048,
   paths: 'reject',
+  proxy: false,
   names: new ProtectedNames([]),
 };
 const TITLES: Readonly<Record<number, string>> = {

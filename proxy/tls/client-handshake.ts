@@ -1,5 +1,4 @@
-// From an address to a verified server: TLS by OpenSSL, then the X509-SVID verdict, then the expected IDs.
-// Nothing is written before all three passed.
+// From an address to a server that was verified by its SPIFFE ID or its name. Nothing is written before.
 import net from 'node:net';
 import tls from 'node:tls';
 import type { PeerIdentity } from '../../certs/verify.ts';
@@ -8,8 +7,12 @@ import type { OwnIdentity } from './own-identity.ts';
 import type { PeerIds } from './peer-ids.ts';
 import { chainOf, opensslError, verifyPeer } from './verify-peer.ts';
 
-/** How connections to one upstream become mutual TLS. */
-export interface ClientTls {
+/** How connections to one upstream become TLS. */
+export type ClientTls = MutualTls | WebTls;
+
+/** With the own SVID, to one of the expected SPIFFE IDs. */
+export interface MutualTls {
+  readonly kind: 'mutual';
   /** The proxy's current identity; null while there is none. */
   readonly identity: () => OwnIdentity | null;
   readonly peers: PeerIds;
@@ -17,7 +20,13 @@ export interface ClientTls {
   readonly now: () => number;
 }
 
-/** A server that was verified. */
+/** As a browser does it: a certificate for the server's name by a public CA, or by one of the context's. */
+export interface WebTls {
+  readonly kind: 'web';
+  readonly context: () => tls.SecureContext;
+}
+
+/** A server that was verified by its SPIFFE ID. */
 export interface SecuredServer {
   readonly identity: PeerIdentity;
   /** The chain as sent, leaf first, to be judged again when the bundles change. */
@@ -26,73 +35,110 @@ export interface SecuredServer {
 
 /** Told exactly once, unless the socket is destroyed first. */
 export interface ClientHandshakeOutcome {
-  secured(server: SecuredServer): void;
+  /** Null when the server was verified by its name. */
+  secured(server: SecuredServer | null): void;
   /** The socket is destroyed. */
   failed(reason: Reason, message: string): void;
 }
 
-/** OpenSSL's errors carry the bare reason beside a message full of its own line numbers. */
-type TlsError = NodeJS.ErrnoException & { reason?: string };
+/** Where to connect; the caller bounds the time. `onread`: where the decrypted bytes go. */
+export interface TlsTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly onread: net.OnReadOpts;
+  readonly lookup?: net.LookupFunction;
+}
 
-/**
- * Connects to `to` as `own`; the caller bounds the time. `to.onread`: where the decrypted bytes go.
- * The socket reports TCP failures itself, by `close` without an outcome.
- */
-export function connectTls(
-  to: { readonly host: string; readonly port: number; readonly onread: net.OnReadOpts },
+/** What is wrong with a server, or who it is. */
+type Verdict =
+  | { readonly server: SecuredServer | null }
+  | { readonly reason: Reason; readonly message: string };
+
+/** Connects to `to` as `own`. TCP failures the socket reports itself, by `close` without an outcome. */
+export function connectMutual(
+  to: TlsTarget,
   own: OwnIdentity,
-  { identity, peers, now }: ClientTls,
+  { identity, peers, now }: MutualTls,
   outcome: ClientHandshakeOutcome,
 ): tls.TLSSocket {
-  const socket = tls.connect({
-    ...to,
-    // RFC 6066 section 3: names only
-    ...(net.isIP(to.host) === 0 ? { servername: to.host } : {}),
+  const socket = connect(to, {
     secureContext: own.context,
-    ALPNProtocols: ['http/1.1'],
-    rejectUnauthorized: true,
     // The name says nothing about a workload: its SPIFFE ID does, below.
     checkServerIdentity: () => undefined,
-    allowHalfOpen: true,
-  } as tls.ConnectionOptions);
-  socket.setNoDelay(true);
-  let [connected, over] = [false, false];
-  const fail = (reason: Reason, message: string): void => {
-    if (over) return;
-    over = true;
-    socket.destroy();
-    outcome.failed(reason, message);
-  };
-  socket.once('connect', () => {
-    connected = true;
   });
-  socket.on('error', (error: TlsError) => {
-    if (connected) fail(reasonOf(error), error.reason ?? error.message);
-  });
-  const left = (): void => {
-    if (connected) fail('upstream-handshake-failed', 'the server closed the connection in the handshake');
-  };
-  socket.once('end', left);
-  socket.once('close', left);
-  socket.once('secureConnect', () => {
-    if (over) return;
+  follow(socket, outcome, () => {
     const chain = chainOf(socket);
     const times = { nowMs: now(), graceAfterExpiryMs: 0 };
     // A bundle may have gone since the ClientHello.
     const { servers } = identity() ?? own;
     const verdict = verifyPeer(servers, chain, opensslError(socket), times);
-    if (!verdict.ok) return fail('upstream-untrusted', `${verdict.reason}: ${verdict.message}`);
-    const { spiffeId } = verdict.identity;
-    if (!peers.includes(spiffeId.uri))
-      return fail('unexpected-peer', `the server is \`${spiffeId.uri}\`, which upstream.peers does not name`);
-    over = true;
-    outcome.secured({ identity: verdict.identity, chain });
+    if (!verdict.ok)
+      return { reason: 'upstream-untrusted', message: `${verdict.reason}: ${verdict.message}` };
+    const { uri } = verdict.identity.spiffeId;
+    if (peers.includes(uri)) return { server: { identity: verdict.identity, chain } };
+    const message = `the server is \`${uri}\`, which upstream.peers does not name`;
+    return { reason: 'unexpected-peer', message };
   });
   return socket;
 }
 
+/** Connects to `to`, whose certificate must be for its host. */
+export function connectWeb(
+  to: TlsTarget,
+  { context }: WebTls,
+  outcome: ClientHandshakeOutcome,
+): tls.TLSSocket {
+  const socket = connect(to, { secureContext: context() });
+  follow(socket, outcome, () => ({ server: null })); // the name was checked before `secureConnect`
+  return socket;
+}
+
+function connect(to: TlsTarget, options: tls.ConnectionOptions): tls.TLSSocket {
+  const socket = tls.connect({
+    ...to,
+    ...options,
+    // RFC 6066 section 3: names only
+    ...(net.isIP(to.host) === 0 ? { servername: to.host } : {}),
+    ALPNProtocols: ['http/1.1'],
+    rejectUnauthorized: true,
+    allowHalfOpen: true,
+  } as tls.ConnectionOptions);
+  socket.setNoDelay(true);
+  return socket;
+}
+
+/** OpenSSL's errors carry the bare reason beside a message full of its own line numbers. */
+type TlsError = NodeJS.ErrnoException & { reason?: string };
+
+/** Turns the events of a handshake into one outcome; `judge` is asked once it ended. */
+function follow(socket: tls.TLSSocket, outcome: ClientHandshakeOutcome, judge: () => Verdict): void {
+  let [connected, over] = [false, false];
+  const fail = (reason: Reason, message: string): void => {
+    if (over || !connected) return;
+    over = true;
+    socket.destroy();
+    outcome.failed(reason, message);
+  };
+  const left = (): void =>
+    fail('upstream-handshake-failed', 'the server closed the connection in the handshake');
+  socket.once('connect', () => {
+    connected = true;
+  });
+  socket.on('error', (error: TlsError) => fail(reasonOf(error), error.reason ?? error.message));
+  socket.once('end', left);
+  socket.once('close', left);
+  socket.once('secureConnect', () => {
+    if (over) return;
+    const verdict = judge();
+    if ('reason' in verdict) return fail(verdict.reason, verdict.message);
+    over = true;
+    outcome.secured(verdict.server);
+  });
+}
+
 /** OpenSSL's verification errors have bare names (`CERT_HAS_EXPIRED`), others a prefix or a system call. */
 function reasonOf({ code = 'ERR_', syscall }: TlsError): Reason {
-  const verification = syscall === undefined && !code.startsWith('ERR_') && !code.startsWith('E');
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'upstream-untrusted';
+  const verification = syscall === undefined && !code.startsWith('E');
   return verification ? 'upstream-untrusted' : 'upstream-handshake-failed';
 }

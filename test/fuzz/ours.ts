@@ -46,7 +46,7 @@ const FORWARD: ForwardOptions = {
     traceparentKept: false,
     writeIds: (writer) => writer.text('x-request-id: id\r\ntraceparent: 00-a-b-00\r\n'),
   },
-  sanitized: sanitizedLines(CALLER),
+  sanitized: sanitizedLines({ ...CALLER, forwarded: 'sanitize' }),
 };
 
 /** Reads `bytes`, delivered in pieces that end at `cuts`, as requests or as responses to `responsesTo`. */
@@ -80,6 +80,7 @@ class Reader implements OurReading {
     headersMax: 100,
     targetBytesMax: 8_192,
     paths: 'reject',
+    proxy: false,
     names: NAMES,
   });
   private readonly response = new ResponseParser();

@@ -34,6 +34,8 @@ export interface StageOptions {
   /** `limits` etc. of the upstream: YAML flow mapping entries, e.g. `connectTimeout: 200ms`. */
   readonly upstream?: string;
   readonly upstreamPort?: number;
+  /** True for a listener whose requests name their destination. */
+  readonly egress?: boolean;
   readonly policies?: Readonly<Record<string, string>>;
   /** `ulimit -n` of the proxy. Default: this process's own. */
   readonly descriptors?: number;
@@ -114,7 +116,8 @@ export class Stage {
     for (const [name, text] of Object.entries(options.policies ?? { 'mesh.yaml': ALLOW_MESH }))
       this.write(`policies/${name}`, text);
     const blocks = options.blocks ?? 'log: { decisions: all }\nshutdown: { delay: 0s, drain: 5s }';
-    const upstream = options.upstream === undefined ? '' : `, ${options.upstream}`;
+    const more = options.upstream === undefined ? '' : `, ${options.upstream}`;
+    const upstream = `upstream: { address: "127.0.0.1:${options.upstreamPort ?? 1}"${more} }`;
     return this.write(
       'sallyport.yaml',
       `workload: { namespace: shop, serviceAccount: ${this.account}, labels: { app: ${this.account} } }
@@ -123,7 +126,7 @@ ${indent(options.identity ?? IDENTITY, 2)}
 listeners:
   - name: inbound
     address: 127.0.0.1:${this.port}
-    upstream: { address: "127.0.0.1:${options.upstreamPort ?? 1}"${upstream} }
+    ${options.egress === true ? 'protocol: http-proxy' : upstream}
 ${indent(options.listener ?? '', 4)}
 policy:
   files: [policies/]

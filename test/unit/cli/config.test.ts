@@ -60,7 +60,7 @@ describe('config check', () => {
     expect([code, err]).toEqual([2, '']);
     expect(JSON.parse(out)).toMatchObject({
       ok: false,
-      diagnostics: [{ code: 'ERR_CONFIG_MISSING' }, { code: 'ERR_CONFIG_KEY', at: { line: 7, column: 5 } }],
+      diagnostics: [{ code: 'ERR_CONFIG_KEY', at: { line: 7, column: 5 } }],
     });
     expect(JSON.parse((await run('check', 'complete/c.yaml', '--json')).out)).toEqual({
       ok: true,
@@ -99,7 +99,12 @@ describe('config explain', () => {
     const { out } = await run('explain', 'good.yaml', '--json');
     const rows: { key: string }[] = JSON.parse(out);
     const keys = rows.map((row) => row.key.replaceAll('[0]', '[]'));
-    expect(keys).toEqual(configKeys().flatMap((key) => (key.facts === undefined ? [] : [key.path])));
+    const absent = 'listeners[].destinations[].'; // a list without entries has none of their keys
+    expect(keys).toEqual(
+      configKeys().flatMap(({ facts, path }) =>
+        facts === undefined || path.startsWith(absent) ? [] : [path],
+      ),
+    );
   });
 
   it('refuses what the proxy would refuse', async () => {

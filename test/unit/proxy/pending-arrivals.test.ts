@@ -66,15 +66,37 @@ test('everybody gets a place in turn, and the places are free afterwards', () =>
   ]);
 });
 
-const old = [
+/** Lets the arrivals at `indexes` have said something. */
+function speak(all: readonly Arrival[], indexes: readonly number[]): void {
+  for (const i of indexes) Object.defineProperty(all[i]?.socket, 'bytesRead', { value: 517 });
+}
+
+const old: { name: string; sources: string; spoke?: number[]; nowMs: number; expect: number[] }[] = [
   { name: 'nobody, while nobody waits', sources: 'a b', nowMs: 9_000, expect: [] },
   { name: 'nobody who is young', sources: 'a b c', nowMs: 999, expect: [] },
   { name: 'those who are old', sources: 'a b c', nowMs: 1_000, expect: [0] },
   { name: 'every place, and none that waits', sources: 'a b c d', nowMs: 9_000, expect: [0, 1] },
+  { name: 'only who is silent', sources: 'a a a', spoke: [0], nowMs: 9_000, expect: [1] },
+  {
+    name: 'nobody who goes on, for one of the same address',
+    sources: 'a a a',
+    spoke: [0, 1],
+    nowMs: 9_000,
+    expect: [],
+  },
+  {
+    name: 'who goes on and has more than a newcomer',
+    sources: 'a a b',
+    spoke: [0, 1],
+    nowMs: 9_000,
+    expect: [0, 1],
+  },
+  { name: 'nobody who goes on and has no more', sources: 'a b c', spoke: [0, 1], nowMs: 9_000, expect: [] },
 ];
 
-test.each(old)('$name gives its place up', ({ sources, nowMs, expect: indexes }) => {
+test.each(old)('$name gives its place up', ({ sources, spoke = [], nowMs, expect: indexes }) => {
   const { arrivals, all } = pending(sources, { places: 2, waiting: 9 });
+  speak(all, spoke);
   expect([...arrivals.old(nowMs)].map((one) => all.indexOf(one))).toEqual(indexes);
 });
 

@@ -1,5 +1,8 @@
 // Configuration texts for tests: the least one, and ways to change it.
 
+import { parseConfig } from '../../../../core/config/load.ts';
+import { SallyportError } from '../../../../core/errors.ts';
+
 /** Where the texts pretend to stand. */
 export const FILE = '/etc/sallyport/sallyport.yaml';
 
@@ -23,3 +26,17 @@ export function edit(from: string, to: string): string {
 /** MINIMAL with lines added to its listener. */
 export const listener = (lines: string): string =>
   edit('    upstream: 127.0.0.1:8080\n', `    upstream: 127.0.0.1:8080\n    ${lines}\n`);
+
+/** What is wrong with `text`: `line:column CODE message | hint`. */
+export function errorsOf(text: string): string[] {
+  try {
+    parseConfig(text, FILE);
+  } catch (error) {
+    if (!(error instanceof SallyportError)) throw error;
+    return error.diagnostics.map(
+      (d) =>
+        `${d.at?.line}:${d.at?.column} ${d.code} ${d.message}${d.hint === undefined ? '' : ` | ${d.hint}`}`,
+    );
+  }
+  return [];
+}

@@ -188,6 +188,7 @@ it('every key is described, and every one that is not a section says what it tak
     'identity.files',
     'listeners[]',
     'listeners[].upstream',
+    'listeners[].destinations[]',
     'listeners[].limits',
     'listeners[].timeouts',
     'listeners[].paths',

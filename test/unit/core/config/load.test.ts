@@ -66,6 +66,8 @@ const EXPECTED: Config = {
         tls: 'off',
         peers: [],
       },
+      destinations: [],
+      dnsServers: [],
       port: 8080,
       limits: {
         headBytes: 65_536,
@@ -140,7 +142,7 @@ describe('accepted', () => {
     {
       name: 'an upstream by name',
       text: edit('127.0.0.1:8080', 'app.shop.svc:8080'),
-      read: (c) => c.listeners[0]?.upstream.address.host,
+      read: (c) => c.listeners[0]?.upstream?.address.host,
       expect: 'app.shop.svc',
     },
     {

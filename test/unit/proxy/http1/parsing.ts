@@ -19,6 +19,7 @@ export const websocket = (line: string, ...lines: string[]): string =>
 
 export interface ParserChoice {
   readonly paths?: PathMode;
+  readonly proxy?: boolean;
   readonly policyNames?: readonly string[];
   readonly headBytesMax?: number;
   readonly headersMax?: number;
@@ -31,6 +32,7 @@ export function parserOptions(choice: ParserChoice = {}): RequestParserOptions {
     headersMax: choice.headersMax ?? 100,
     targetBytesMax: choice.targetBytesMax ?? 8_192,
     paths: choice.paths ?? 'reject',
+    proxy: choice.proxy ?? false,
     names: new ProtectedNames(choice.policyNames ?? ['x-user']),
   };
 }

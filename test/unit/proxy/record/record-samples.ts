@@ -127,6 +127,7 @@ export function request(changes: Partial<RequestRecord> = {}): RequestRecord {
     method: 'GET',
     path: '/items',
     host: 'cart.shop:8080',
+    destination: null,
     bytesIn: 100,
     bytesOut: 1000,
     headerValues: () => undefined,

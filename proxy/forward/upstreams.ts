@@ -1,0 +1,55 @@
+// Where the requests of a listener go: to the one upstream of its configuration, or to the destination that
+// each request names.
+import type { Reason } from '../../core/reasons.ts';
+import type { RequestHead } from '../http1/head.ts';
+import type { NamedDestination } from '../record/record.ts';
+import type { OwnIdentity } from '../tls/own-identity.ts';
+import type { UpstreamPool } from './pool.ts';
+
+export interface Upstreams {
+  /** False when each request names its destination. */
+  readonly fixed: boolean;
+  /** `host:port` for an HTTP/1.0 request that names no host; '' when requests name their destination. */
+  readonly authority: string;
+  /** The connections for the request of `head`, or why it goes nowhere. */
+  choose(head: RequestHead): UpstreamPool | Reason;
+  /** What the request names, for its record; null where the listener fixes it. */
+  destination(head: RequestHead): NamedDestination | null;
+  identityChanged(own: OwnIdentity): void;
+  /** Coarse monotonic milliseconds. */
+  sweep(nowMs: number): void;
+  close(): void;
+}
+
+/** The same for every request. */
+export class OneUpstream implements Upstreams {
+  readonly fixed = true;
+  readonly authority: string;
+  private readonly pool: UpstreamPool;
+
+  constructor(pool: UpstreamPool) {
+    this.pool = pool;
+    const { host, port } = pool.options;
+    this.authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  }
+
+  choose(): UpstreamPool {
+    return this.pool;
+  }
+
+  destination(): null {
+    return null;
+  }
+
+  identityChanged(own: OwnIdentity): void {
+    this.pool.identityChanged(own);
+  }
+
+  sweep(nowMs: number): void {
+    this.pool.sweep(nowMs);
+  }
+
+  close(): void {
+    this.pool.close();
+  }
+}
