@@ -31,7 +31,7 @@ const TLS_1_2: ConnectionOptions = {
   ciphers: 'DEFAULT',
   ecdhCurve: 'auto',
 };
-const EXPECTED_TLS = 'TLSv1.3 TLS_AES_128_GCM_SHA256 X25519';
+export const EXPECTED_TLS = 'TLSv1.3 TLS_AES_128_GCM_SHA256 X25519';
 
 /** Asks a started peer with and without certificates, and for a path that no rule allows. */
 export async function check(

@@ -20,6 +20,10 @@ export interface Pki {
   readonly stranger: KeyPair;
   /** Another workload of the same authority, which no rule names. */
   readonly other: KeyPair;
+  /** Another workload of the same authority, at another host than the rest. */
+  readonly elsewhere: KeyPair;
+  /** The server's SPIFFE ID and host, but of an authority that the proxy does not know. */
+  readonly strangeServer: KeyPair;
   /** SPIFFE ID of the caller without its scheme. */
   readonly clientPrincipal: string;
   readonly serverPrincipal: string;
@@ -54,6 +58,13 @@ export async function makePki(directory: string): Promise<Pki> {
     client: await issue(authority, clientPrincipal, join(directory, 'client')),
     other: await issue(authority, `${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/other`, join(directory, 'other')),
     stranger: await issue(strangers, clientPrincipal, join(directory, 'stranger')),
+    elsewhere: await issue(
+      authority,
+      `${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/elsewhere`,
+      join(directory, 'elsewhere'),
+      'elsewhere',
+    ),
+    strangeServer: await issue(strangers, serverPrincipal, join(directory, 'strange-server')),
     clientPrincipal,
     serverPrincipal,
     issuer: authority,
@@ -78,9 +89,14 @@ export async function leafCertificates(pki: Pki, count: number): Promise<string[
   return certificates;
 }
 
-async function issue(authority: Authority, principal: string, path: string): Promise<KeyPair> {
+async function issue(
+  authority: Authority,
+  principal: string,
+  path: string,
+  host = 'localhost',
+): Promise<KeyPair> {
   const pair = { certificate: `${path}.pem`, key: `${path}.key` };
-  const svid = await authority.issue({ spiffeId: `spiffe://${principal}`, dnsNames: ['localhost'] });
+  const svid = await authority.issue({ spiffeId: `spiffe://${principal}`, dnsNames: [host] });
   writeFileSync(pair.certificate, svid.chainPem);
   writeFileSync(pair.key, svid.privateKeyPem ?? '', { mode: 0o600 });
   return pair;

