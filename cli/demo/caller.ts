@@ -1,4 +1,5 @@
-// A caller with an SVID: one keep-alive connection over mutual TLS.
+// A caller: one keep-alive connection, over mutual TLS with an SVID, or plain to its own proxy on loopback.
+import http from 'node:http';
 import https from 'node:https';
 
 /** A complete answer. */
@@ -15,10 +16,13 @@ export interface Caller {
   close(): void;
 }
 
-/** PEM texts and where to call; `keepAlive: false` makes a connection for every request. */
+/**
+ * Where to call, and PEM texts; without `ca` there is no TLS. `keepAlive: false` makes a connection for every
+ * request.
+ */
 export interface CallerOptions {
   readonly port: number;
-  readonly ca: string;
+  readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
   readonly keepAlive?: boolean;
@@ -26,11 +30,12 @@ export interface CallerOptions {
 
 export function callerOf(options: CallerOptions): Caller {
   const { port, keepAlive = true, ...tls } = options;
-  const agent = new https.Agent({ keepAlive, maxSockets: 1, maxCachedSessions: 0, ...tls });
+  const { Agent, request: ask } = tls.ca === undefined ? http : https;
+  const agent = new Agent({ keepAlive, maxSockets: 1, maxCachedSessions: 0, ...tls });
   return {
     request: (method, path) =>
       new Promise((resolve, reject) => {
-        const request = https.request({ host: 'localhost', port, method, path, agent }, (response) => {
+        const request = ask({ host: 'localhost', port, method, path, agent }, (response) => {
           let body = '';
           response.setEncoding('utf8');
           response.on('data', (text: string) => {

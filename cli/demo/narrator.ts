@@ -37,11 +37,21 @@ export class Narrator {
       );
   }
 
+  /** Decision lines: whose proxy, which way, what it decided by. */
+  decision(service: string, line: LogLine): void {
+    const { source, destination } = line as Record<string, LogLine>;
+    const who = `${accountOf(source?.['principal'])} -> ${destination?.['workload']}`;
+    const by = Array.isArray(line['rules']) ? line['rules'].join(', ') : '';
+    this.say(
+      `  ${`${service}'s proxy`.padEnd(13)} ${line['direction']}, ${who}: ${line['verdict']} by ${by}`,
+    );
+  }
+
   /** Flow records: who asked what, what came of it, and how often. */
   flows(flows: readonly LogLine[]): void {
     for (const flow of flows) {
       const { source, http } = flow as Record<string, LogLine>;
-      const who = String(source?.['principal']).replace(/^.*\/sa\//, '');
+      const who = accountOf(source?.['principal']);
       const what = `${String(http?.['method']).padEnd(6)} ${String(http?.['path']).padEnd(14)}`;
       this.say(`  ${who.padEnd(6)} ${what} ${outcomeOf(flow)} x${flow['count']}`);
     }
@@ -52,4 +62,8 @@ export class Narrator {
 function outcomeOf({ verdict, enforced, reason }: LogLine): string {
   if (verdict === 'allow') return `allowed (${reason})`;
   return enforced === false ? `forwarded, would be denied (${reason})` : `denied (${reason})`;
+}
+
+function accountOf(principal: unknown): string {
+  return String(principal).replace(/^.*\/sa\//, '');
 }

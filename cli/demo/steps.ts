@@ -2,19 +2,21 @@
 import { SallyportError } from '../../core/errors.ts';
 import type { Narrator } from './narrator.ts';
 import type { LogLine } from './sidecar.ts';
-import type { Service, World } from './world.ts';
+import type { Client, Service, World } from './world.ts';
 
 /** What every step has at hand. */
 export interface Scene {
   readonly world: World;
   readonly stock: Service;
   readonly cart: Service;
+  readonly web: Client;
   readonly narrator: Narrator;
 }
 
 export const POLICIES = {
   stock: allow('stock', 'cart', '["GET"]', '["/items/{*}"]'),
   cart: allow('cart', 'web', '["GET"]', '["/cart/{*}"]'),
+  web: allow('web', 'web', '["GET"]', '["/cart/{*}"]'),
 } as const;
 
 export async function allowedCall({ world, stock, cart, narrator }: Scene): Promise<void> {
@@ -110,7 +112,7 @@ export async function liveEdit({ world, cart, narrator }: Scene): Promise<void> 
   narrator.say('same connection: yes');
 }
 
-const ROTATION_MS = 3_000;
+const ROTATION_MS = 2_000;
 const PAUSE_MS = 5;
 
 export async function rotation({ world, cart, narrator }: Scene): Promise<void> {
@@ -172,11 +174,11 @@ spec:
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-function expectStatus(status: number, wanted: number): void {
+export function expectStatus(status: number, wanted: number): void {
   if (status !== wanted) throw failed(`the answer has status ${status} instead of ${wanted}`);
 }
 
-function failed(message: string): SallyportError {
+export function failed(message: string): SallyportError {
   return new SallyportError('ERR_DEMO', message, {
     hint: 'this is a defect, please report it with the output above',
   });

@@ -1,4 +1,5 @@
-// The demo's world in a temporary folder: one CA, three identities, two services behind two proxies.
+// The demo's world in a temporary folder: one CA, three identities, two services behind two proxies, and a
+// caller whose own proxy speaks mutual TLS for it.
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,11 @@ export interface Service {
   readonly port: number;
   readonly folder: string;
   readonly sidecar: Sidecar;
+}
+
+/** A workload that only calls: `port` leads to cart; `misledPort` should, and leads to stock. */
+export interface Client extends Service {
+  readonly misledPort: number;
 }
 
 const TRUST_DOMAIN = 'example.org';
@@ -54,10 +60,10 @@ export class World {
     return svid.serial;
   }
 
-  /** Starts stock and cart with `policies` (by service), each behind its own proxy. */
+  /** Starts stock and cart with `policies` (by service), each behind its own proxy, and web's proxy. */
   async start(
-    policies: Readonly<Record<'stock' | 'cart', string>>,
-  ): Promise<{ stock: Service; cart: Service }> {
+    policies: Readonly<Record<'stock' | 'cart' | 'web', string>>,
+  ): Promise<{ stock: Service; cart: Service; web: Client }> {
     await Promise.all([
       this.issue('stock'),
       this.issue('cart'),
@@ -65,11 +71,13 @@ export class World {
       this.issue('web', this.stranger, 'stranger'),
     ]);
     const stockApplication = await startStock();
-    const stock = await this.service('stock', stockApplication, policies.stock);
+    const stock = await this.serving('stock', stockApplication, policies.stock);
     const cartApplication = await startCart(stock.port, join(this.folder, 'cart'));
-    const cart = await this.service('cart', cartApplication, policies.cart);
-    await Promise.all([stock, cart].map(({ sidecar }) => sidecar.line((line) => line['msg'] === 'ready')));
-    return { stock, cart };
+    const cart = await this.serving('cart', cartApplication, policies.cart);
+    const web = await this.calling('web', policies.web, { cart, stock });
+    const ready = ({ sidecar }: Service): Promise<unknown> => sidecar.line((line) => line['msg'] === 'ready');
+    await Promise.all([stock, cart, web].map(ready));
+    return { stock, cart, web };
   }
 
   /** A caller with the SVID in `folder`. */
@@ -96,37 +104,68 @@ export class World {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private async service(name: string, application: Application, policy: string): Promise<Service> {
+  private async serving(name: string, application: Application, policy: string): Promise<Service> {
     this.applications.push(application);
+    const [port = 0] = await freePorts(1);
+    const listeners = [
+      `{ name: inbound, address: "127.0.0.1:${port}", upstream: "127.0.0.1:${application.port}" }`,
+    ];
+    return this.service(name, { policy, port, listeners });
+  }
+
+  private async calling(
+    name: string,
+    policy: string,
+    { cart, stock }: { readonly cart: Service; readonly stock: Service },
+  ): Promise<Client> {
+    const [port = 0, misledPort = 0] = await freePorts(2);
+    const toCart = (listener: string, at: number, upstream: number): string =>
+      `name: ${listener}
+    direction: outbound
+    address: "127.0.0.1:${at}"
+    upstream:
+      address: "localhost:${upstream}"
+      tls: mutual
+      peers: ["spiffe://${TRUST_DOMAIN}/ns/shop/sa/cart"]`;
+    const listeners = [toCart('to-cart', port, cart.port), toCart('misled', misledPort, stock.port)];
+    return { ...(await this.service(name, { policy, port, listeners })), misledPort };
+  }
+
+  private async service(
+    name: string,
+    wanted: { readonly policy: string; readonly port: number; readonly listeners: readonly string[] },
+  ): Promise<Service> {
     const folder = join(this.folder, name);
     mkdirSync(join(folder, 'policies'), { recursive: true });
-    writeFileSync(join(folder, 'policies', `${name}.yaml`), policy);
-    const [port = 0, statusPort = 0, adminPort = 0] = await freePorts(3);
+    writeFileSync(join(folder, 'policies', `${name}.yaml`), wanted.policy);
+    const [statusPort = 0, adminPort = 0] = await freePorts(2);
     const config = join(folder, 'sallyport.yaml');
-    writeFileSync(config, configText(name, { port, statusPort, adminPort, upstreamPort: application.port }));
-    const service = { name, port, folder, sidecar: new Sidecar(config, { adminPort, statusPort }) };
+    writeFileSync(config, configText(name, { statusPort, adminPort, listeners: wanted.listeners }));
+    const sidecar = new Sidecar(config, { adminPort, statusPort });
+    const service = { name, port: wanted.port, folder, sidecar };
     this.services.push(service);
     return service;
   }
 }
 
-interface Ports {
-  readonly port: number;
+interface Written {
   readonly statusPort: number;
   readonly adminPort: number;
-  readonly upstreamPort: number;
+  /** Each in YAML, without its dash. */
+  readonly listeners: readonly string[];
 }
 
-function configText(name: string, { port, statusPort, adminPort, upstreamPort }: Ports): string {
+function configText(name: string, { statusPort, adminPort, listeners }: Written): string {
   return `workload: { namespace: shop, serviceAccount: ${name}, labels: { app: ${name} } }
 identity:
   trustDomain: ${TRUST_DOMAIN}
   files: { certificate: tls.crt, key: tls.key, bundles: { ${TRUST_DOMAIN}: ca.pem } }
 listeners:
-  - { name: inbound, address: "127.0.0.1:${port}", upstream: "127.0.0.1:${upstreamPort}" }
+${listeners.map((listener) => `  - ${listener}`).join('\n')}
 policy: { files: [policies/], mode: enforce }
 status: { address: "127.0.0.1:${statusPort}" }
 admin: { address: "127.0.0.1:${adminPort}" }
+log: { decisions: all }
 shutdown: { delay: 0s, drain: 2s }
 `;
 }

@@ -19,6 +19,7 @@ test(
       'An allowed call',
       'A denied call, explained',
       'A stranger',
+      'A caller without TLS',
       'Audit mode',
       'A policy edit on a live connection',
       'Certificate rotation under load',
@@ -28,6 +29,13 @@ test(
       /nearest rule ns\[shop\]-policy\[cart\]-rule\[0\]: to\.operation\.methods wants \["GET"\]/,
     );
     expect(out).toContain('untrusted-certificate');
+    expect(out).toMatch(/in both: requestId [0-9a-f-]{36}, trace [0-9a-f]{32}\n/);
+    expect(out).toContain('outbound, web -> cart: allow by ns[shop]-policy[web]-rule[0]\n');
+    expect(out).toContain('inbound, web -> cart: allow by ns[shop]-policy[cart]-rule[0]\n');
+    expect(out).toContain('ns[shop]-policy[web]-rule[0]: to.operation.methods wants ["GET"], got "DELETE"\n');
+    expect(out).toContain("web's own proxy denied it: cart never heard of it\n");
+    expect(out).toMatch(/502 .*"code":"unexpected-peer"/);
+    expect(out).toMatch(/unexpected-peer: .* the server is `spiffe:\/\/example\.org\/ns\/shop\/sa\/stock`/);
     expect(out).toMatch(/web +GET +\/items\/\{\*\} +forwarded, would be denied \(default-deny\) +x1/);
     expect(out).toMatch(/same connection: yes/);
     expect(out).toMatch(/ 0 failed/);
