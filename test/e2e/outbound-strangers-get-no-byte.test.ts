@@ -1,6 +1,8 @@
 // A server that is not the expected peer, however it comes about: the handshake may end, the request never
 // begins. What the server decrypts is asserted.
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,9 +15,16 @@ import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
 import { get, OK, Wire } from './stage/wire.ts';
 
 const DAY_MS = 86_400_000;
+const IDENTITY = `trustDomain: example.org
+files:
+  certificate: server.pem
+  key: server.key
+  bundles: { example.org: ca.pem }
+  crls: { example.org: ca.crl }`;
 const SA = 'spiffe://example.org/ns/shop/sa/';
 
 let stage: Stage;
+let revoked: SvidFiles;
 let proxy: RunningProxy;
 let server: net.Server | tls.Server | null = null;
 /** What the server of the test got, decrypted. */
@@ -28,10 +37,14 @@ beforeAll(async () => {
   // The server of each test takes this port.
   const reserved = await listening(net.createServer());
   reserved.close();
+  revoked = await stage.svid('revoked', CART);
+  const revokedSerials = [new X509Certificate(revoked.certificatePem).serialNumber];
+  writeFileSync(stage.path('ca.crl'), stage.authority.issueCrl({ revokedSerials }));
   const peers = [CART, 'spiffe://example.org/ns/shop/sa/basket-*'];
-  proxy = await stage.start(
-    outbound({ port: portOf(reserved), peers, upstream: 'connectTimeout: 500ms, maxConnections: 8' }),
-  );
+  proxy = await stage.start({
+    ...outbound({ port: portOf(reserved), peers, upstream: 'connectTimeout: 500ms, maxConnections: 8' }),
+    identity: IDENTITY,
+  });
 });
 
 afterAll(async () => {
@@ -160,6 +173,13 @@ const ROWS: readonly Row[] = [
     code: 'upstream-untrusted',
     says: 'not yet valid',
     server: async () => tlsServer(await leaf('early', CART, { nowMs: Date.now() + DAY_MS })),
+  },
+  {
+    name: 'a certificate on the CRL',
+    code: 'upstream-untrusted',
+    says: 'revoked-certificate',
+    server: () => tlsServer(revoked),
+    shakes: true,
   },
   {
     name: 'a certificate for callers only',
