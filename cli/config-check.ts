@@ -47,7 +47,7 @@ async function diagnosticsOf(file: string): Promise<readonly Diagnostic[]> {
 }
 
 /** The check may run elsewhere than the proxy, so what is not there yet is no error. */
-function missingFiles({ file, identity, policy }: Config): Diagnostic[] {
+function missingFiles({ file, identity, policy, tracing }: Config): Diagnostic[] {
   const { certificate, key, bundles, crls } = identity.files;
   const named = [
     ['identity.files.certificate', certificate],
@@ -55,6 +55,7 @@ function missingFiles({ file, identity, policy }: Config): Diagnostic[] {
     ...Object.entries(bundles).map(([domain, path]) => [`identity.files.bundles."${domain}"`, path]),
     ...Object.entries(crls).map(([domain, path]) => [`identity.files.crls."${domain}"`, path]),
     ...policy.files.map((path, i) => [`policy.files[${i}]`, path]),
+    ['tracing.ca', tracing?.ca ?? undefined],
   ] as const;
   return named.flatMap(([key, path]) =>
     path === undefined || existsSync(path)

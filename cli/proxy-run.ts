@@ -14,6 +14,7 @@ import { followReadiness } from '../proxy/readiness.ts';
 import { openSink } from '../proxy/record/line-sink.ts';
 import { LineWriter } from '../proxy/record/line-writer.ts';
 import { createLogger, type Logger } from '../proxy/record/logger.ts';
+import type { SpanSink } from '../proxy/record/record.ts';
 import { type ProxyDeps, ProxyServer } from '../proxy/server.ts';
 import { policyOptionsOf } from './policy-options.ts';
 import { followConfig } from './proxy-config.ts';
@@ -32,7 +33,7 @@ const STDOUT = 1;
 
 /**
  * Runs the proxy until a signal ended it. @throws ERR_IDENTITY_LOAD, ERR_LISTEN_FAILED, ERR_FLOWS_FILE,
- * ERR_CONFIG_…
+ * ERR_TRACING_CA, ERR_CONFIG_…
  */
 export async function runProxy(run: ProxyRun): Promise<void> {
   const { config, loader } = run;
@@ -59,10 +60,11 @@ export async function runProxy(run: ProxyRun): Promise<void> {
     const workload = workloadOf(config, svid);
     policy ??= followPolicies(workload);
     const version = packageVersion();
+    const spans = await openSpans({ config, workload, clock, logger, version });
     const descriptors = readDescriptorUse();
     const authorities = await readAuthorities(config);
     const known = { config, workload, policy, svid, identityWaitMs, authorities, version, descriptors };
-    await serve({ ...known, clock, logger, writer }, run);
+    await serve({ ...known, clock, logger, writer, spans }, run);
   } finally {
     policy?.close();
     svid?.close();
@@ -75,6 +77,23 @@ function saidWorkload({ workload }: Config): ResolvedWorkload | null {
   return namespace === undefined || serviceAccount === undefined
     ? null
     : { namespace, serviceAccount, labels };
+}
+
+/** Null while tracing is off: then none of its code is loaded. @throws ERR_TRACING_CA */
+async function openSpans(
+  deps: Pick<ProxyDeps, 'config' | 'workload' | 'clock' | 'logger' | 'version'>,
+): Promise<SpanSink | null> {
+  const { config, workload } = deps;
+  if (config.tracing === undefined) return null;
+  const { openTracing } = await import('../proxy/record/trace/open-tracing.ts');
+  const { namespace, serviceAccount, labels } = workload;
+  return openTracing(config.tracing, {
+    ...deps,
+    workload: { name: serviceAccount ?? '', namespace },
+    labels,
+    redact: config.log.redact,
+    random: Math.random,
+  });
 }
 
 /** From the first load to the end of the shutdown. */

@@ -13,6 +13,8 @@ export interface Runtime {
   readonly enforcement: Enforcement;
   readonly recorder: Recorder;
   readonly ids: RequestIds;
+  /** `tracing.sample`; null = tracing is off. */
+  readonly sampleShare: number | null;
   readonly descriptors: Descriptors;
   /** Milliseconds between a swap that denies a request in flight and its reset. */
   readonly revokeGraceMs: number;

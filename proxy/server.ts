@@ -20,10 +20,11 @@ import { ProtectedNames } from './http1/protected-names.ts';
 import { RequestState } from './http1/request-state.ts';
 import { Shutdown } from './lifecycle.ts';
 import { HttpListener } from './listener.ts';
-import { listenerOptions, listenerRef } from './listener-options.ts';
+import { listenerOptions } from './listener-options.ts';
+import { listenerRef } from './listener-ref.ts';
 import type { LineWriter } from './record/line-writer.ts';
 import type { Logger } from './record/logger.ts';
-import type { ListenerRef, RequestRecord } from './record/record.ts';
+import type { ListenerRef, RequestRecord, SpanSink } from './record/record.ts';
 import { createRecorder, type LiveRecorder } from './record/recorder.ts';
 import { RequestIds } from './request-ids.ts';
 import type { Runtime } from './runtime.ts';
@@ -41,6 +42,8 @@ export interface ProxyDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly writer: LineWriter;
+  /** Where spans go; null = tracing is off. */
+  readonly spans: SpanSink | null;
   readonly version: string;
   /** What the process may open, read before any traffic. */
   readonly descriptors: DescriptorUse;
@@ -76,6 +79,7 @@ export class ProxyServer {
       enforcement: this.enforcement,
       recorder: this.recorder,
       ids: new RequestIds(),
+      sampleShare: config.tracing?.sample ?? null,
       descriptors: shareDescriptors(deps.descriptors),
       revokeGraceMs: config.policy.revokeGrace,
       draining: false,
@@ -232,11 +236,12 @@ export class ProxyServer {
   }
 
   private createRecorder(listeners: readonly ListenerRef[]): LiveRecorder {
-    const { config, policy, svid, clock, logger, writer, version } = this.deps;
+    const { config, policy, svid, clock, logger, writer, spans, version } = this.deps;
     return createRecorder({
       listeners,
       log: config.log,
       flows: { file: config.flows.file, intervalMs: config.flows.interval },
+      spans,
       writer,
       logger,
       clock,

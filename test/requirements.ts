@@ -1,12 +1,14 @@
 // What the tests use from the machine. Required parts have no substitute; optional ones only add foreign
 // opinions.
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-/** One command that tests start. */
+/** One command that tests start, or one Python module. */
 export interface Requirement {
   readonly command: string;
+  /** The folder of the module, where it has no command of its own. */
+  readonly module?: string;
   readonly required: boolean;
   readonly usedFor: string;
   /** The command line that brings it, on Debian. */
@@ -20,7 +22,7 @@ export const CACHE_FOLDER = join(homedir(), '.cache', 'sallyport');
 
 const VENV = join(CACHE_FOLDER, 'venv');
 
-/** Every command from outside node_modules that some test starts. */
+/** Everything from outside node_modules that some test uses. */
 export const REQUIREMENTS: readonly Requirement[] = [
   { command: 'curl', required: true, usedFor: 'a foreign client', install: 'apt-get install -y curl' },
   { command: 'openssl', required: true, usedFor: 'a foreign TLS', install: 'apt-get install -y openssl' },
@@ -29,6 +31,13 @@ export const REQUIREMENTS: readonly Requirement[] = [
     required: false,
     usedFor: 'the schemas of deploy/kubernetes',
     install: `python3 -m venv ${VENV} && ${VENV}/bin/pip install kubernetes-validate==1.37.0`,
+  },
+  {
+    command: 'opentelemetry-proto',
+    module: 'opentelemetry/proto',
+    required: false,
+    usedFor: 'the messages of OTLP',
+    install: `python3 -m venv ${VENV} && ${VENV}/bin/pip install opentelemetry-proto==1.45.2`,
   },
   {
     command: 'systemd-analyze',
@@ -63,9 +72,20 @@ export function findCommand(command: string): string | undefined {
   return folders.map((folder) => join(folder, command)).find(isExecutable);
 }
 
+/** The Python of the tests' own cache when it has `module`, or undefined. */
+export function findPython(module: string): string | undefined {
+  const lib = join(VENV, 'lib');
+  const versions = existsSync(lib) ? readdirSync(lib) : [];
+  return versions.some((version) => existsSync(join(lib, version, 'site-packages', module)))
+    ? join(VENV, 'bin', 'python')
+    : undefined;
+}
+
 /** The requirements that this machine does not meet. */
 export function missingRequirements(): Requirement[] {
-  return REQUIREMENTS.filter(({ command }) => findCommand(command) === undefined);
+  return REQUIREMENTS.filter(
+    ({ command, module }) => (module === undefined ? findCommand(command) : findPython(module)) === undefined,
+  );
 }
 
 function isExecutable(path: string): boolean {

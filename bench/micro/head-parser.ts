@@ -68,6 +68,7 @@ const FORWARD: ForwardOptions = {
     requestId: '',
     traceparent: '',
     traceparentKept: false,
+    tracestateKept: false,
     writeIds(writer) {
       writer.block(IDS.requestIdLine(ID));
       writer.block(IDS.traceparentLine(ID));

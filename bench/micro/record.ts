@@ -5,7 +5,9 @@ import type { Decision } from '../../policy/request.ts';
 import { openSink } from '../../proxy/record/line-sink.ts';
 import { LineWriter } from '../../proxy/record/line-writer.ts';
 import { createLogger } from '../../proxy/record/logger.ts';
+import type { SpanSink } from '../../proxy/record/record.ts';
 import { createRecorder, type LiveRecorder, type RecorderOptions } from '../../proxy/record/recorder.ts';
+import { createSpanSink } from '../../proxy/record/trace/open-tracing.ts';
 import { type Figure, fastestOf, type Task } from './measure.ts';
 import { ALLOW, DENY, LISTENER, requestRecord } from './request-records.ts';
 
@@ -20,6 +22,7 @@ interface Kind {
   readonly target?: number;
   readonly log?: RecorderOptions['log'];
   readonly decision?: Decision;
+  readonly sampled?: boolean;
   readonly paths: readonly string[];
 }
 
@@ -35,6 +38,7 @@ const KINDS: readonly Kind[] = [
     log: { ...LOG, decisions: 'sampled', sample: 1 },
     paths: ['/items'],
   },
+  { name: 'one span each', target: 8_000, sampled: true, paths: ['/items'] },
 ];
 
 /** Nanoseconds per request, and the garbage that it leaves. */
@@ -66,9 +70,13 @@ function bytesOf(run: () => void): number {
   return Math.min(...grown.filter((bytes) => bytes > 0));
 }
 
-function replay({ decision = ALLOW, paths: list }: Kind, recorder: LiveRecorder): () => void {
+function replay(
+  { decision = ALLOW, sampled = false, paths: list }: Kind,
+  recorder: LiveRecorder,
+): () => void {
   const method = decision === ALLOW ? 'GET' : 'POST';
   const record = requestRecord(decision, { method, status: decision === ALLOW ? 200 : 403 });
+  record.sampled = sampled;
   // As on the data path, where each path is a fresh slice of a head: one string per request, not interned.
   const heads = list.map((path) => Buffer.from(`${method} ${path} HTTP/1.1`).toString('latin1'));
   const end = ' HTTP/1.1'.length;
@@ -87,6 +95,25 @@ function paths(n: number, path: (i: number) => string): string[] {
   return Array.from({ length: n }, (_, i) => path(i));
 }
 
+/** Spans go to a collector that takes all of them at once. */
+function spanSink(): SpanSink {
+  return createSpanSink({
+    workload: { name: 'cart', namespace: 'shop' },
+    labels: {},
+    redact: [],
+    version: 'bench',
+    clock: systemClock,
+    logger: createLogger({ lines: { write: () => true }, level: 'error' }),
+    random: Math.random,
+    intervalMs: 1_000,
+    transport: {
+      aborted: false,
+      send: () => Promise.resolve({ result: 'taken', rejected: 0, message: '' }),
+      abort: () => undefined,
+    },
+  });
+}
+
 function open(log: RecorderOptions['log']): { recorder: LiveRecorder; done: () => Promise<void> } {
   const fd = openSync('/dev/null', 'w');
   const writer = new LineWriter({ sink: openSink(fd, systemClock), clock: systemClock });
@@ -94,6 +121,7 @@ function open(log: RecorderOptions['log']): { recorder: LiveRecorder; done: () =
     listeners: [LISTENER],
     log,
     flows: { file: null, intervalMs: 10_000 },
+    spans: spanSink(),
     writer,
     logger: createLogger({ lines: writer, level: 'info' }),
     clock: systemClock,

@@ -26,6 +26,9 @@ export type UpstreamConfig = NonNullable<ParsedListener['upstream']>;
 /** One place that an egress proxy may reach. `ca` is a path. */
 export type DestinationConfig = ParsedListener['destinations'][number];
 
+/** Where spans go, and which requests have one. */
+export type TracingConfig = NonNullable<ParsedConfig['tracing']>;
+
 type ParsedListener = ParsedConfig['listeners'][number];
 
 /** Everything that drives the proxy. Plain data: it may be cloned to another thread or process. */
@@ -47,8 +50,10 @@ export function resolveConfig(parsed: ParsedConfig, file: string): Config {
   const folder = dirname(resolve(file));
   const absolute = (path: string): string => resolve(folder, path);
   const { files } = parsed.identity;
+  const { tracing } = parsed;
   return {
     ...parsed,
+    ...(tracing && { tracing: { ...tracing, ca: tracing.ca === null ? null : absolute(tracing.ca) } }),
     file: resolve(file),
     identity: {
       ...parsed.identity,

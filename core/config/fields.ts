@@ -2,6 +2,7 @@
 // about them. The one file of core that knows zod: its small form, because every start builds and uses these
 // schemas. PERF: 60 ms of CPU less from sources, 25 emitted; bench `start`.
 import * as z from 'zod/mini';
+import type { TextRule } from './text-rule.ts';
 import { type Parsed, parseDuration, parseSize } from './values.ts';
 
 /** What a reader wants to know about one key. */
@@ -11,6 +12,8 @@ export interface KeyFacts {
   readonly allowed: string;
   /** As written in YAML; absent when the key is required. */
   readonly default?: string;
+  /** True when neither the value nor the line that it stands on is ever shown. */
+  readonly secret?: true;
 }
 
 // A file is read once: code made for it by `new Function` costs more than it saves.
@@ -54,9 +57,13 @@ export const sections = <S extends z.core.SomeType>(item: S, max: number, descri
 export const optionalSections = <S extends z.core.SomeType>(item: S, max: number, description: string) =>
   described(z.prefault(z.array(item).check(z.maxLength(max)), []), description);
 
-/** A section that has keys without a default and may be left out, which reads as undefined. */
+/** What may be left out, which reads as undefined. */
 export const absentOr = <S extends z.core.SomeType>(item: S, description: string) =>
   described(z.optional(item), description);
+
+/** A section that may be left out: what it is about is then off. */
+export const absentSection = <S extends z.core.$ZodShape>(shape: S, description: string) =>
+  absentOr(z.strictObject(shape), description);
 
 /**
  * A string that `parse` turns into a value; the fault becomes the issue's message, the hint goes with it.
@@ -194,12 +201,6 @@ export const hops = <const T extends readonly [string, ...string[]]>(
     description,
   );
 
-/** What a text must be: in words, and as a test. */
-export interface TextRule {
-  readonly allowed: string;
-  readonly accepts: (text: string) => boolean;
-}
-
 /** A text that `accepts` accepts. */
 export const ruled = ({ allowed, accepts }: TextRule) =>
   z.string().check(z.refine(accepts, { error: `is not ${allowed}` }));
@@ -239,6 +240,12 @@ const mapped = ({ key, value }: { key: TextRule; value: TextRule }) => ({
 export function textMap(rules: { key: TextRule; value: TextRule }, description: string) {
   const { schema, facts } = mapped(rules);
   return leaf(z.prefault(schema, {}), { ...facts, default: '{}' }, description);
+}
+
+/** Texts by key that nobody is shown. */
+export function secretMap(rules: { key: TextRule; value: TextRule }, description: string) {
+  const { schema, facts } = mapped(rules);
+  return leaf(z.prefault(schema, {}), { ...facts, default: '{}', secret: true }, description);
 }
 
 /** Texts by key, at least one. */

@@ -61,7 +61,8 @@ export function faultsOf(issue: Issue, value: unknown): Fault[] {
       ];
     default: {
       const hint: unknown = issue.code === 'custom' ? issue.params?.['hint'] : undefined;
-      const message = `\`${name}\`: \`${clip(String(held))}\` ${issue.message}`;
+      const shown = isSecret(path) ? '' : ` \`${clip(String(held))}\``;
+      const message = `\`${name}\`:${shown} ${issue.message}`;
       return [
         { code: 'ERR_CONFIG_VALUE', ...at, message, hint: typeof hint === 'string' ? hint : undefined },
       ];
@@ -135,8 +136,8 @@ function typeFault(path: Path, expected: string, held: unknown): Fault {
     code: 'ERR_CONFIG_TYPE',
     path,
     onKey: false,
-    message: `\`${name}\` must be ${wanted}, not ${describe(held)}`,
-    hint: quotes ? `put it in quotes: \`"${String(held)}"\`` : allowed,
+    message: `\`${name}\` must be ${wanted}${isSecret(path) ? '' : `, not ${describe(held)}`}`,
+    hint: quotes ? `put it in quotes${isSecret(path) ? '' : `: \`"${String(held)}"\``}` : allowed,
   };
 }
 
@@ -176,6 +177,9 @@ function rangeFault(path: Path, held: unknown): Fault {
 
 const patternOf = (path: Path): string =>
   formatPath(path.map((step) => (typeof step === 'number' ? 0 : step))).replaceAll('[0]', '[]');
+
+/** True when what the file holds at `path` must not be repeated. */
+const isSecret = (path: Path): boolean => factsAt(path)?.secret === true;
 
 const withArticle = (noun: string): string => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 

@@ -21,6 +21,12 @@ export function configJsonSchema(): Record<string, unknown> {
   return { title: 'sallyport configuration', ...jsonSchemaOf(configSchema) };
 }
 
+/** The sections that hold a secret. A misspelt key in one would hold it as well. */
+export function secretSections(): string[][] {
+  const secret = configKeys().filter(({ facts }) => facts?.secret === true);
+  return secret.map(({ path }) => path.split('.').slice(0, -1));
+}
+
 /** The names that may stand in the section at `path`; empty when there is no such section. */
 export function namesAt(path: readonly PropertyKey[]): string[] {
   const shape = shapeOf(schemaAt(path));

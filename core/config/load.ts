@@ -16,8 +16,9 @@ import { type Diagnostic, formatDiagnostic, SallyportError } from '../errors.ts'
 import { LIMITS } from '../limits.ts';
 import { type Config, resolveConfig } from './config.ts';
 import { configFaults } from './faults.ts';
+import type { KeyFacts } from './fields.ts';
 import { type Fault, faultsOf, unknownKey } from './issues.ts';
-import { exactFacts, formatPath, namesAt } from './keys.ts';
+import { exactFacts, formatPath, namesAt, secretSections } from './keys.ts';
 import { configSchema } from './schema.ts';
 import { formatAddress, formatDuration, formatSize } from './values.ts';
 
@@ -138,7 +139,7 @@ class Source {
     { code, message, hint }: Pick<Fault, 'code' | 'message' | 'hint'>,
   ): Diagnostic {
     const { line, col } = this.#counter.linePos(offset);
-    const text = this.#lines[line - 1]?.slice(0, 200);
+    const text = this.#isSecret(line) ? undefined : this.#lines[line - 1]?.slice(0, 200);
     return {
       severity: 'error',
       code,
@@ -147,6 +148,17 @@ class Source {
       ...(hint === undefined ? {} : { hint }),
       ...(text === undefined || text.trim() === '' ? {} : { text }),
     };
+  }
+
+  /** True for the lines of a section that holds a secret. */
+  #isSecret(line: number): boolean {
+    return secretSections().some((path) => {
+      const found = this.nodeAt(path);
+      const [start, end] = [found?.key?.range?.[0], found?.value?.range?.[2]];
+      if (start === undefined || end === undefined) return false;
+      const lineOf = (offset: number): number => this.#counter.linePos(offset).line;
+      return line >= lineOf(start) && line <= lineOf(end);
+    });
   }
 }
 
@@ -237,15 +249,18 @@ function invalid(file: string, found: readonly Diagnostic[]): SallyportError {
 function valuesOf(value: unknown, path: readonly PropertyKey[], source: Source): ConfigValue[] {
   const facts = exactFacts(path);
   if (facts !== undefined) {
-    const shown = value === undefined ? `(${facts.default})` : written(facts.kind, value);
+    const shown = value === undefined ? `(${facts.default})` : written(facts, value);
     return [{ key: formatPath(path), value: shown, origin: source.origin(path) }];
   }
   if (Array.isArray(value)) return value.flatMap((item: unknown, i) => valuesOf(item, [...path, i], source));
+  if (value === undefined) return [{ key: formatPath(path), value: '(off)', origin: 'default' }];
   if (typeof value !== 'object' || value === null) return [];
   return namesAt(path).flatMap((name) => valuesOf(Reflect.get(value, name), [...path, name], source));
 }
 
-function written(kind: string, value: unknown): unknown {
+function written({ kind, secret }: KeyFacts, value: unknown): unknown {
+  if (secret === true)
+    return Object.fromEntries(Object.keys(Object(value)).map((key) => [key, '[redacted]']));
   if (kind === 'duration' && typeof value === 'number') return formatDuration(value);
   if (kind === 'size' && typeof value === 'number') return formatSize(value);
   if (kind === 'address' && isAddress(value)) return formatAddress(value);

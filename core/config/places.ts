@@ -1,16 +1,9 @@
 // Where things are: paths of files, addresses to listen on and to connect to.
-import { LIST_MAX, leaf, oneOrMore, parsed, ruled, type TextRule, withDefault } from './fields.ts';
+import { LIST_MAX, leaf, oneOrMore, parsed, ruled, withDefault } from './fields.ts';
+import { PATH_RULE } from './text-rule.ts';
 import { type Parsed, parseConnectAddress, parseListenAddress } from './values.ts';
 
 const ADDRESS_PATTERN = ':[0-9]{1,5}$';
-const PATH_CHARACTERS_MAX = 4096; // Linux PATH_MAX
-
-/** What a path must be. */
-export const PATH_RULE: TextRule = {
-  allowed: 'a path, relative to the configuration file',
-  accepts: (t) => t !== '' && t.length <= PATH_CHARACTERS_MAX && !t.includes('\0'),
-};
-
 /** One required file. */
 export const path = (description: string) =>
   leaf(ruled(PATH_RULE), { kind: 'path', allowed: PATH_RULE.allowed }, description);

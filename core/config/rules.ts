@@ -1,7 +1,7 @@
 // What the texts in the configuration must be, in words and as tests.
 import { parseCidr, parseIp } from '../ip.ts';
 import { isSpiffeIdPattern, parseTrustDomain } from '../spiffe-id.ts';
-import type { TextRule } from './fields.ts';
+import type { TextRule } from './text-rule.ts';
 import { isDnsName, parseConnectAddress } from './values.ts';
 
 // RFC 1123 labels, as Kubernetes names namespaces; what policies compare with.

@@ -17,7 +17,7 @@ import {
   texts,
 } from './fields.ts';
 import { listener } from './listener.ts';
-import { listenAddressOr, PATH_RULE, path, pathOrNone, paths } from './places.ts';
+import { listenAddressOr, path, pathOrNone, paths } from './places.ts';
 import {
   ACCOUNT,
   LABEL_KEY,
@@ -29,6 +29,8 @@ import {
   TRUST_DOMAIN,
   TRUST_DOMAIN_OR_ANY,
 } from './rules.ts';
+import { PATH_RULE } from './text-rule.ts';
+import { tracing } from './tracing.ts';
 
 const workload = {
   namespace: optionalText(
@@ -129,6 +131,7 @@ export const configSchema = section(
       },
       'Who called whom, aggregated.',
     ),
+    tracing,
     shutdown: optionalSection(
       {
         delay: duration(

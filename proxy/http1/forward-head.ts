@@ -37,10 +37,12 @@ export type ForwardedMode = 'sanitize' | 'append' | 'none' | { readonly trust: n
 export interface ForwardedIds {
   /** Replaces x-request-id. */
   readonly requestId: string;
-  /** Replaces traceparent and drops tracestate, unless it is kept. */
+  /** Replaces traceparent, unless it is kept. */
   readonly traceparent: string;
-  /** True when the caller's own traceparent and tracestate go on. */
+  /** True when the caller's own traceparent goes on. */
   readonly traceparentKept: boolean;
+  /** True when its tracestate does: with its traceparent, or with ours for the same trace. */
+  readonly tracestateKept: boolean;
   /** Writes the lines of those that are not the caller's own. */
   writeIds(writer: HeadWriter): void;
 }
@@ -76,6 +78,7 @@ const ALWAYS_DROPPED = bits(
 );
 const HOPS_DROPPED = bits(X_FORWARDED_PROTO, X_FORWARDED_HOST, FORWARDED, X_REAL_IP);
 const TRACE_DROPPED = bits(TRACEPARENT, TRACESTATE);
+const TRACEPARENT_DROPPED = bits(TRACEPARENT);
 const KNOWN_NAMES: readonly string[] = KNOWN_HEADERS;
 
 /** Writes the head for the application, with its empty line: HTTP/1.1, origin-form or `*`, one Host. */
@@ -161,7 +164,8 @@ function ownValue(head: RequestHead, options: ForwardOptions, name: string): str
 function droppedFrom(head: RequestHead, options: ForwardOptions): number {
   let dropped = ALWAYS_DROPPED;
   if (typeof options.forwarded !== 'object') dropped |= HOPS_DROPPED;
-  if (!options.ids.traceparentKept) dropped |= TRACE_DROPPED;
+  if (!options.ids.traceparentKept)
+    dropped |= options.ids.tracestateKept ? TRACEPARENT_DROPPED : TRACE_DROPPED;
   if (head.minor === 0) dropped |= 1 << EXPECT; // RFC 9110 section 10.1.1: HTTP/1.0 has no expectations
   return dropped;
 }

@@ -7,6 +7,7 @@ import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
 import type { ConnectionRecord, NamedDestination, RequestRecord } from '../record/record.ts';
 import { ID_BYTES, isRequestId, isTraceparent, type RequestIds } from '../request-ids.ts';
+import { spanContext } from '../trace-context.ts';
 import type { ForwardedIds } from './forward-head.ts';
 import { Forwarding } from './forwarding.ts';
 import type { HeadWriter } from './head-writer.ts';
@@ -36,12 +37,16 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   recorded = true;
   /** True once it was forwarded: in audit mode a `deny` is then not enforced. */
   permitted = false;
-  /** True when the caller's own traceparent and tracestate go on. */
   traceparentKept = false;
+  tracestateKept = false;
+  sampled = false;
+  parentSpanId = '';
   private readonly head: RequestParser;
   private readonly forwarding: Forwarding;
   private readonly ids: RequestIds;
   private readonly authenticated: boolean;
+  /** Part of the traces that begin here which is sampled; null = tracing is off. */
+  private readonly sampleShare: number | null;
   /** What our own ids are made of. */
   private readonly own = new Uint8Array(ID_BYTES);
   /** The caller's ids where they are kept; else ours, once they were asked for as text. */
@@ -55,6 +60,7 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
     this.authenticated = peer.authenticated;
     this.head = head;
     this.ids = context.runtime.ids;
+    this.sampleShare = context.runtime.sampleShare;
     this.forwarding = new Forwarding(context, peer, this);
   }
 
@@ -92,7 +98,9 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   writeIds(writer: HeadWriter): void {
     if (this.requestIdKept) writer.text(`x-request-id: ${this.requestId}\r\n`);
     else writer.block(this.ids.requestIdLine(this.own));
-    if (!this.traceparentKept) writer.block(this.ids.traceparentLine(this.own));
+    if (this.traceparentKept) return;
+    if (this.traceparentText === null) writer.block(this.ids.traceparentLine(this.own));
+    else writer.text(`traceparent: ${this.traceparentText}\r\n`);
   }
 
   /** Starts the record of the head that was just read. */
@@ -107,22 +115,40 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
     this.recorded = false;
     this.permitted = false;
     this.traceparentKept = false;
+    this.tracestateKept = false;
     this.remoteIp = this.connection.remoteIp;
     this.requestIdText = null;
     this.requestIdKept = false;
     this.traceparentText = null;
     this.ids.draw(this.own);
     // A stranger's ids are not kept: they would let it write into other people's traces and logs.
-    if (!this.authenticated) return;
+    const traceparent = this.authenticated ? this.keepIds() : null;
+    if (this.sampleShare !== null) this.beginSpan(traceparent, this.sampleShare);
+    else if (traceparent !== null) {
+      this.traceparentKept = true;
+      this.traceparentText = traceparent;
+    }
+  }
+
+  /** Keeps the caller's request id where it is well-formed, and returns its traceparent where that is. */
+  private keepIds(): string | null {
     const requestId = this.head.soleValue(X_REQUEST_ID);
     if (requestId !== null && isRequestId(requestId)) {
       this.requestIdKept = true;
       this.requestIdText = requestId;
     }
     const traceparent = this.head.soleValue(TRACEPARENT);
-    if (traceparent === null || !isTraceparent(traceparent)) return;
-    this.traceparentKept = true;
-    this.traceparentText = traceparent;
+    if (traceparent === null || !isTraceparent(traceparent)) return null;
+    this.tracestateKept = true;
+    return traceparent;
+  }
+
+  /** `caller`: the traceparent of an authenticated caller. */
+  private beginSpan(caller: string | null, share: number): void {
+    const span = spanContext(this.ids, this.own, { caller, share });
+    this.traceparentText = span.traceparent;
+    this.parentSpanId = span.parentSpanId;
+    this.sampled = span.sampled;
   }
 
   /**

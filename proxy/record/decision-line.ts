@@ -170,8 +170,8 @@ export class DecisionLines {
   }
 }
 
-// The path is canonical and without query by contract; one that was refused early may still carry it.
-function withoutQuery(path: string): string {
+/** The path is canonical and without query by contract; one that was refused early may still carry it. */
+export function withoutQuery(path: string): string {
   const query = path.indexOf('?');
   return query < 0 ? path : path.slice(0, query);
 }

@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { METRICS, type MetricName } from './metric-table.ts';
 import type { Metrics } from './metrics.ts';
+import type { SpanCounts } from './record.ts';
 
 /** Truths that others own, asked for at a scrape. Null = not known yet: the metric is absent. */
 export interface MetricFacts {
@@ -22,6 +23,8 @@ export interface Losses {
   readonly logDropped: number;
   readonly flowOverflow: number;
   readonly flowFileErrors: number;
+  /** Null = tracing is off. */
+  readonly spans: SpanCounts | null;
 }
 
 /** One sample; `metricName` differs from the family's for the parts of a histogram. */
@@ -30,6 +33,8 @@ export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
+
+const SPAN_RESULTS = ['exported', 'dropped', 'failed'] as const;
 
 /** Samples of every family that has any. */
 export type Samples = ReadonlyMap<MetricName, readonly Sample[]>;
@@ -43,6 +48,8 @@ export async function readSamples(metrics: Metrics, facts: MetricFacts, losses: 
   samples.add('sallyport_log_dropped_total', [], losses.logDropped);
   samples.add('sallyport_flow_overflow_total', [], losses.flowOverflow);
   samples.add('sallyport_flow_file_errors_total', [], losses.flowFileErrors);
+  for (const result of SPAN_RESULTS)
+    samples.add('sallyport_spans_total', [result], losses.spans?.[result] ?? null);
   await readProcess(samples);
   return samples.families;
 }

@@ -85,6 +85,11 @@ export const METRICS = {
   sallyport_log_dropped_total: counter([], 'Log lines dropped because nobody read them fast enough'),
   sallyport_flow_overflow_total: counter([], 'Requests counted in an overflow flow: too many distinct flows'),
   sallyport_flow_file_errors_total: counter([], 'Failed writes to flows.file'),
+  sallyport_spans_total: counter(
+    ['result'],
+    'Spans of sampled requests: exported, dropped (no room, or no time at the end), failed ' +
+      '(refused by the collector, or not taken in time). Absent without tracing',
+  ),
   sallyport_event_loop_active_seconds_total: counter(
     [],
     'Time the event loop was busy; its rate is the utilization of the one thread that serves',

@@ -45,7 +45,14 @@ export interface ConnectionRecord {
 export interface RequestRecord {
   connection: ConnectionRecord;
   requestId: string;
+  /** As it went on, or would have. */
   traceparent: string;
+  /** True when tracing is on and this request has a span. */
+  sampled: boolean;
+  /** The span of an authenticated caller, 16 hexadecimal digits; '' when there is none. */
+  parentSpanId: string;
+  /** The client, by the listener's `forwarded`; null when the head was not read so far. */
+  remoteIp: string | null;
   startMs: number;
   endMs: number;
   /** Microseconds spent deciding. */
@@ -72,6 +79,24 @@ export interface RequestRecord {
   bytesIn: number;
   bytesOut: number;
   headerValues(name: string): readonly string[] | undefined;
+}
+
+/** Where the sampled requests go. */
+export interface SpanSink {
+  readonly counts: SpanCounts;
+  /** One sampled request; `template` is its path without what varies, '' when there is none. */
+  request(record: RequestRecord, template: string): void;
+  /** Exports what is left, within `deadlineMs`; what is still there then is dropped. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** What became of the spans so far. */
+export interface SpanCounts {
+  readonly exported: number;
+  /** There was no room, or no time at the end. */
+  readonly dropped: number;
+  /** The collector refused them, or could not be reached for too long. */
+  readonly failed: number;
 }
 
 /** How a handshake ended. */

@@ -9,7 +9,7 @@ import type { Logger } from './logger.ts';
 import type { MetricFacts } from './metric-samples.ts';
 import { type LoadResult, Metrics } from './metrics.ts';
 import { type Exposition, MetricsRender } from './metrics-render.ts';
-import type { ListenerRef, Recorder } from './record.ts';
+import type { ListenerRef, Recorder, SpanSink } from './record.ts';
 
 /** What a live recorder is made of. */
 export interface RecorderOptions {
@@ -18,6 +18,8 @@ export interface RecorderOptions {
   readonly log: DecisionLogConfig;
   /** `file`: absolute path, or null. */
   readonly flows: { readonly file: string | null; readonly intervalMs: number };
+  /** Null = tracing is off. */
+  readonly spans: SpanSink | null;
   readonly writer: LineWriter;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -39,13 +41,13 @@ export interface LiveRecorder extends Recorder {
   flowTexts(): Iterable<string>;
   /** Begins the flow interval. */
   start(): void;
-  /** Writes the last window and the held counts, then what is buffered, within `deadlineMs`. */
+  /** Writes the last window, spans and the held counts, then what is buffered, each within `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;
 }
 
 /** Composes metrics, flows and the decision log. */
 export function createRecorder(options: RecorderOptions): LiveRecorder {
-  const { clock, writer, logger } = options;
+  const { clock, writer, logger, spans } = options;
   const metrics = new Metrics(options.listeners);
   const file = options.flows.file === null ? null : openFlowFile(options.flows.file, logger);
   const flows = new Flows({
@@ -60,11 +62,14 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     logDropped: writer.dropped + log.dropped,
     flowOverflow: flows.overflowed,
     flowFileErrors: file?.errors ?? 0,
+    spans: spans?.counts ?? null,
   }));
   return {
     request(record) {
       metrics.request(record);
-      log.request(record, flows.observe(record));
+      const flow = flows.observe(record);
+      log.request(record, flow);
+      if (spans !== null && record.sampled) spans.request(record, flow.path);
     },
     handshake(listener, result, { sourceIp, principal, message }) {
       metrics.handshake(listener, result);
@@ -81,8 +86,10 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     flowTexts: () => flows.texts(),
     start: () => flows.start(),
     async close(deadlineMs) {
+      const exported = spans?.close(deadlineMs); // beside the rest: a collector that hangs holds nothing up
       await flows.stop();
       await file?.close();
+      await exported;
       log.close();
       await writer.flush(deadlineMs);
     },

@@ -19,6 +19,8 @@ export interface AdminSources {
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** Keys whose value is a secret wherever it stands. Paths of key files are none. */
 const SECRET_KEYS = new Set(['password', 'passphrase', 'secret', 'token', 'privateKey', 'apiKey']);
+/** Mappings whose values are secrets, as `tracing.headers`; `limits.headers` is a number. */
+const SECRET_MAPS = new Set(['headers']);
 const MASK = '[redacted]';
 
 /** Makes the admin server; `listen` binds it. */
@@ -69,6 +71,11 @@ function redacted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redacted);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [key, SECRET_KEYS.has(key) ? MASK : redacted(one)]),
+    Object.entries(value).map(([key, one]) => [key, SECRET_KEYS.has(key) ? MASK : withoutValues(key, one)]),
   );
+}
+
+function withoutValues(key: string, value: unknown): unknown {
+  if (!SECRET_MAPS.has(key) || typeof value !== 'object' || value === null) return redacted(value);
+  return Object.fromEntries(Object.keys(value).map((name) => [name, MASK]));
 }

@@ -44,6 +44,7 @@ const FORWARD: ForwardOptions = {
     requestId: 'id',
     traceparent: '00-a-b-00',
     traceparentKept: false,
+    tracestateKept: false,
     writeIds: (writer) => writer.text('x-request-id: id\r\ntraceparent: 00-a-b-00\r\n'),
   },
   sanitized: sanitizedLines({ ...CALLER, forwarded: 'sanitize' }),

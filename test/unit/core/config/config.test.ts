@@ -197,6 +197,7 @@ it('every key is described, and every one that is not a section says what it tak
     'admin',
     'log',
     'flows',
+    'tracing',
     'shutdown',
   ]);
 });

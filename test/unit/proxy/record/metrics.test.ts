@@ -23,7 +23,12 @@ const FACTS = {
   svidExpiryMs: (): number | null => 1_756_731_600_000,
   identityWaitMs: (): number | null => 40,
 };
-const LOSSES = { logDropped: 3, flowOverflow: 4, flowFileErrors: 5 };
+const LOSSES = {
+  logDropped: 3,
+  flowOverflow: 4,
+  flowFileErrors: 5,
+  spans: { exported: 6, dropped: 7, failed: 8 },
+};
 
 function fresh(listeners: readonly ListenerRef[] = [INBOUND]): {
   metrics: Metrics;

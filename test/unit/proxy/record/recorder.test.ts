@@ -27,6 +27,7 @@ async function withRecorder(
     listeners: [INBOUND],
     log: { decisions: 'denied', sample: 0, fields: {}, redact: [] },
     flows: { file: join(folder, 'flows'), intervalMs: 10_000 },
+    spans: null,
     writer,
     logger: createLogger({ lines: writer, level: 'info' }),
     clock: systemClock,

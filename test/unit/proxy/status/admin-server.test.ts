@@ -22,6 +22,8 @@ beforeAll(async () => {
         identity: { files: { key: 'tls.key' } },
         exporters: [{ url: 'https://a', token: 's3cr3t', nested: { password: 's3cr3t' } }],
         inline: KEY,
+        limits: { headers: 100 },
+        tracing: { headers: { authorization: 's3cr3t' } },
       }),
     },
     defect: (error) => {
@@ -55,6 +57,8 @@ describe('answers', () => {
       identity: { files: { key: 'tls.key' } },
       exporters: [{ url: 'https://a', token: '[redacted]', nested: { password: '[redacted]' } }],
       inline: '[redacted]',
+      limits: { headers: 100 },
+      tracing: { headers: { authorization: '[redacted]' } },
     });
   });
 });
