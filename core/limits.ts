@@ -24,7 +24,7 @@ export const LIMITS = {
   egressHosts: 1_000,
   /** Connections of the status address, and as many of the admin address; the oldest gives way. */
   localConnections: 50,
-  /** How long the last log lines and flow records may take at the end, milliseconds. */
+  /** How long spans and flow records, and then the last log lines, may take at the end, milliseconds. */
   flushMs: 1_000,
   /** Bytes of the configuration file; the longest sensible one is a few KiB. */
   configFileBytes: 1024 * 1024,
