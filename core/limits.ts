@@ -18,6 +18,8 @@ export const LIMITS = {
   /** Bytes of a trailer section with its empty line, and its lines: gRPC and checksums need a few. */
   trailerBytes: 8_192,
   trailers: 32,
+  /** Bytes of a PROXY header v2 with its TLVs: addresses take 16 to 232, senders stay below a segment. */
+  proxyHeaderBytes: 4_096,
   /** Connections of a listener that wait to begin a handshake; as many as the kernel's backlog. */
   handshakesWaiting: 1_024,
   /** Hosts to which an egress listener keeps connections; the least recently used go first. */

@@ -77,6 +77,12 @@ export const REASONS = {
   'handshake-timeout': row(0, 'downstream', true, 'timeouts.handshake passed'),
   'no-identity': row(503, 'internal', true, 'this proxy has no valid SVID of its own; see /readyz'),
   'plaintext-refused': row(0, 'downstream', false, 'the peer spoke plaintext to an mTLS listener'),
+  'bad-proxy-header': row(
+    0,
+    'downstream',
+    false,
+    'a peer in proxyProtocol.trust did not begin with a whole, valid PROXY header',
+  ),
   // Request head (RFC 9112, RFC 9110)
   'bad-request-line': row(400, 'downstream', false, 'the request line does not follow RFC 9112 section 3'),
   'bad-version': row(505, 'downstream', false, 'only HTTP/1.1 and HTTP/1.0 are spoken here'),

@@ -6,6 +6,8 @@ import { LIMITS } from '../core/limits.ts';
 import type { Reason } from '../core/reasons.ts';
 import { plainIp } from './peer.ts';
 import { type Arrival, PendingArrivals } from './pending-arrivals.ts';
+import { readHeader } from './proxy-protocol/read-header.ts';
+import { TrustedPeers } from './proxy-protocol/trusted-peers.ts';
 import type { ListenerRef } from './record/record.ts';
 import type { Runtime } from './runtime.ts';
 import { type Secured, startHandshake } from './tls/handshake.ts';
@@ -14,7 +16,7 @@ import type { OwnIdentity } from './tls/own-identity.ts';
 export interface ArrivalsDeps {
   readonly runtime: Runtime;
   readonly ref: ListenerRef;
-  readonly config: Pick<ListenerConfig, 'mtls' | 'limits' | 'timeouts'>;
+  readonly config: Pick<ListenerConfig, 'mtls' | 'limits' | 'timeouts' | 'proxyProtocol'>;
   readonly graceAfterExpiryMs: number;
   /** The proxy's current identity; null while there is none. */
   readonly identity: () => OwnIdentity | null;
@@ -29,11 +31,14 @@ const TLS_HANDSHAKE_BYTE = 0x16; // RFC 8446 section 5.1: ContentType handshake
 export class Arrivals {
   private readonly deps: ArrivalsDeps;
   private readonly pending: PendingArrivals;
+  /** Whose connections begin with a PROXY header. */
+  private readonly trusted: TrustedPeers;
   private startingWaiters = false;
   private readonly freed = (): void => this.deps.runtime.descriptors.downstream.free();
 
   constructor(deps: ArrivalsDeps) {
     this.deps = deps;
+    this.trusted = new TrustedPeers(deps.config.proxyProtocol?.trust ?? []);
     this.pending = new PendingArrivals({
       places: deps.config.limits.handshakesInFlight,
       waiting: LIMITS.handshakesWaiting,
@@ -57,7 +62,9 @@ export class Arrivals {
       socket.destroy();
       return;
     }
-    this.admit({ socket, sourceIp, destinationIp });
+    const source = { ip: sourceIp, port: socket.remotePort ?? 0 };
+    const destination = { ip: destinationIp, port: socket.localPort ?? 0 };
+    this.admit({ socket, sourceIp, destinationIp, client: { source, destination, from: 'peer' } });
   }
 
   /** Ends those whose time is over. */
@@ -82,7 +89,8 @@ export class Arrivals {
     if (!runtime.descriptors.downstream.take())
       return this.refuse(arrival, 'connection-limit', 'no file descriptor is left for traffic');
     arrival.socket.on('close', this.freed);
-    if (config.mtls === 'off') return this.deps.open(arrival, null);
+    if (config.mtls === 'off' && !this.trusted.includes(arrival.sourceIp))
+      return this.deps.open(arrival, null);
     if (this.pending.place(arrival, nowMs)) return this.begin(arrival);
     const loser = this.pending.wait(arrival, nowMs);
     if (loser !== null)
@@ -91,8 +99,38 @@ export class Arrivals {
 
   /** For an arrival that has its place. */
   private begin(arrival: Arrival): void {
-    if (this.deps.config.mtls === 'permissive') this.sniff(arrival);
+    if (this.trusted.includes(arrival.sourceIp)) this.introduce(arrival);
+    else this.identify(arrival);
+  }
+
+  /**
+   * A trusted peer says first for whom it speaks.
+   * SAFETY: by configuration, never by what the bytes look like: else anybody could claim an address by
+   * sending a header, or a trusted peer's own by leaving it out (proxy-protocol.txt section 2).
+   */
+  private introduce(arrival: Arrival): void {
+    readHeader(arrival.socket, {
+      whole: (ends) => {
+        if (ends !== null) arrival.client = { ...ends, from: 'proxy-protocol' };
+        this.identify(arrival);
+      },
+      failed: (message) => {
+        if (this.settle(arrival)) this.refuse(arrival, 'bad-proxy-header', message);
+      },
+    });
+  }
+
+  /** What comes now is a ClientHello, or a request where the listener takes plaintext. */
+  private identify(arrival: Arrival): void {
+    const { mtls } = this.deps.config;
+    if (mtls === 'permissive') this.sniff(arrival);
+    else if (mtls === 'off') this.openPlaintext(arrival);
     else this.secure(arrival);
+  }
+
+  private openPlaintext(arrival: Arrival): void {
+    this.settle(arrival);
+    this.deps.open(arrival, null);
   }
 
   /** Begins with those that wait, as places come free. */
@@ -121,8 +159,7 @@ export class Arrivals {
       socket.pause();
       socket.unshift(first);
       if (first[0] === TLS_HANDSHAKE_BYTE) return this.secure(arrival);
-      this.settle(arrival);
-      this.deps.open(arrival, null);
+      this.openPlaintext(arrival);
     });
     socket.resume();
   }
@@ -169,8 +206,15 @@ export class Arrivals {
     this.record(arrival, reason, message);
   }
 
-  private record({ sourceIp }: Arrival, reason: Reason, message: string): void {
+  private record({ sourceIp, client }: Arrival, reason: Reason, message: string): void {
     const { runtime, ref } = this.deps;
-    runtime.recorder.handshake(ref, reason, { sourceIp, principal: null, message });
+    const { source, from } = client;
+    runtime.recorder.handshake(ref, reason, {
+      sourceIp,
+      remoteIp: source.ip,
+      remoteIpFrom: from,
+      principal: null,
+      message,
+    });
   }
 }

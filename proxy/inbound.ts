@@ -26,8 +26,7 @@ function admit(c: Downstream, wallMs: number): Reason | null {
   if (c.refusing !== null) return c.refusing;
   if (context.requestsInFlight > context.options.requestsInFlightMax) return 'request-limit';
   const { forwarded } = context.options;
-  if (typeof forwarded === 'object' && !c.request.deriveRemoteIp(forwarded.trust, peer.record.sourceIp))
-    return 'bad-header';
+  if (typeof forwarded === 'object' && !c.request.deriveRemoteIp(forwarded.trust)) return 'bad-header';
   if (peer.expiresAtMs <= wallMs) return 'identity-withdrawn';
   return c.route.take(c.head, c);
 }

@@ -131,6 +131,7 @@ export class HttpListener implements HttpListenerContext, Swept {
 
   closed(connection: Downstream): void {
     if (!this.connections.delete(connection)) return;
+    connection.route.leave();
     this.runtime.recorder.connectionClosed(this.ref);
     const { identity, facts } = connection.peer;
     const { principal } = facts;
@@ -165,18 +166,20 @@ export class HttpListener implements HttpListenerContext, Swept {
       connectTimeoutMs: upstream.connectTimeout,
       idleTimeoutMs: upstream.idleTimeout,
       connectionsMax: upstream.maxConnections,
+      tellsCaller: upstream.proxyProtocol === 'v2',
       tls: upstream.tls === 'off' ? null : { ...mutual, peers: new PeerIds(upstream.peers) },
     });
     return new OneUpstream(pool);
   }
 
-  private open({ socket, sourceIp, destinationIp }: Arrival, secured: Secured | null): void {
+  private open({ socket, sourceIp, destinationIp, client }: Arrival, secured: Secured | null): void {
     const { runtime, ref } = this;
     const identity = secured?.identity ?? null;
     const peer = createPeer(ref, {
       connectionId: `${this.idPrefix}-${(++this.opened).toString(36)}`,
       sourceIp,
       destinationIp,
+      client,
       sni: secured?.sni ?? null,
       tlsVersion: secured?.tlsVersion ?? null,
       identity,
@@ -186,7 +189,9 @@ export class HttpListener implements HttpListenerContext, Swept {
       remoteIpPerRequest: typeof this.options.forwarded === 'object',
     });
     const { principal } = peer.record;
-    if (secured !== null) runtime.recorder.handshake(ref, 'ok', { sourceIp, principal, message: '' });
+    const { ip: remoteIp } = client.source;
+    const detail = { sourceIp, remoteIp, remoteIpFrom: client.from, principal, message: '' };
+    if (secured !== null) runtime.recorder.handshake(ref, 'ok', detail);
     const connection = new Downstream(this, peer, secured?.socket ?? socket, socket);
     if (secured === null) socket.resume();
     this.connections.add(connection);

@@ -1,6 +1,7 @@
 // The caller of one connection, as everything behind the handshake sees it. Made once per connection.
 import type { PeerIdentity } from '../certs/verify.ts';
 import type { ConnectionFacts } from '../policy/request.ts';
+import type { ConnectionClient } from './client.ts';
 import type { ConnectionRecord, ListenerRef } from './record/record.ts';
 
 export interface Peer {
@@ -10,6 +11,8 @@ export interface Peer {
   readonly chain: readonly Buffer[];
   /** The port changes where requests name their destination. */
   readonly facts: ConnectionFacts & { destinationPort: number };
+  /** Who opened the connection. */
+  readonly client: ConnectionClient;
   /** True when its request id and trace context go on: a verified caller, or the own application. */
   readonly authenticated: boolean;
   readonly record: ConnectionRecord;
@@ -26,6 +29,7 @@ export interface Transport {
   readonly connectionId: string;
   readonly sourceIp: string;
   readonly destinationIp: string;
+  readonly client: ConnectionClient;
   readonly sni: string | null;
   readonly tlsVersion: string | null;
   readonly identity: PeerIdentity | null;
@@ -38,7 +42,7 @@ export interface Transport {
 }
 
 export function createPeer(listener: ListenerRef, transport: Transport): Peer {
-  const { identity, ownId, sourceIp, destinationIp, sni } = transport;
+  const { identity, ownId, sourceIp, destinationIp, client, sni, remoteIpPerRequest } = transport;
   // Outbound without TLS is the application beside this proxy: the configuration allows loopback only.
   const own = listener.direction === 'outbound' && transport.tlsVersion === null;
   const principal = own ? (ownId?.uri ?? null) : (identity?.spiffeId.uri ?? null);
@@ -46,10 +50,11 @@ export function createPeer(listener: ListenerRef, transport: Transport): Peer {
     identity,
     authenticated: own || identity !== null,
     chain: transport.chain,
+    client,
     facts: {
       principal,
       sourceIp,
-      remoteIp: transport.remoteIpPerRequest ? undefined : sourceIp,
+      remoteIp: remoteIpPerRequest ? undefined : client.source.ip,
       destinationIp,
       destinationPort: listener.destinationPort,
       sni,
@@ -60,7 +65,8 @@ export function createPeer(listener: ListenerRef, transport: Transport): Peer {
       principal,
       local: own || (identity !== null && identity.spiffeId.trustDomain === ownId?.trustDomain),
       sourceIp,
-      remoteIp: transport.remoteIpPerRequest ? null : sourceIp,
+      remoteIp: remoteIpPerRequest ? null : client.source.ip,
+      remoteIpFrom: remoteIpPerRequest ? 'x-forwarded-for' : client.from,
       destinationIp,
       sni,
       tlsVersion: transport.tlsVersion,

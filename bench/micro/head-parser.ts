@@ -74,7 +74,7 @@ const FORWARD: ForwardOptions = {
       writer.block(IDS.traceparentLine(ID));
     },
   },
-  sourceIp: '10.0.0.7',
+  clientIp: '10.0.0.7',
   proto: 'https',
   sanitized: Buffer.alloc(220, 'x'),
 };

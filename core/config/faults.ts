@@ -116,6 +116,12 @@ function upstreamFaults(
       `the upstream of \`${name}\` has \`peers\`, which plaintext cannot show`,
       'add `tls: mutual`, or remove `peers`',
     );
+  if (upstream.tls === 'mutual' && upstream.proxyProtocol !== 'off')
+    fault(
+      'upstream',
+      `the upstream of \`${name}\` has \`proxyProtocol: ${upstream.proxyProtocol}\` and \`tls: mutual\`: the header stands before TLS, where anybody on the way can change it`,
+      'remove `proxyProtocol`: the certificate says who calls; or `tls`, for an application beside this proxy',
+    );
   if (direction === 'outbound' && upstream.tls === 'off')
     fault(
       'upstream',

@@ -223,13 +223,19 @@ export const optionalText = (otherwise: string, rule: TextRule, description: str
 
 export const LIST_MAX = 100;
 
+const listFacts = ({ allowed }: TextRule) => ({ kind: 'list', allowed: `a list, each ${allowed}` }) as const;
+
 /** A list of texts, empty by default. */
 export const texts = (rule: TextRule, description: string) =>
   leaf(
     z.prefault(z.array(ruled(rule)).check(z.maxLength(LIST_MAX)), []),
-    { kind: 'list', allowed: `a list, each ${rule.allowed}`, default: '[]' },
+    { ...listFacts(rule), default: '[]' },
     description,
   );
+
+/** A list of at least one text. */
+export const requiredTexts = (rule: TextRule, description: string) =>
+  leaf(z.array(ruled(rule)).check(z.minLength(1), z.maxLength(LIST_MAX)), listFacts(rule), description);
 
 const mapped = ({ key, value }: { key: TextRule; value: TextRule }) => ({
   schema: z.record(ruled(key), ruled(value)),

@@ -1,6 +1,7 @@
 // One entry of `listeners` in the configuration file: see schema.ts.
 import {
   absentOr,
+  absentSection,
   addressOrSection,
   choice,
   count,
@@ -10,13 +11,14 @@ import {
   optionalCount,
   optionalSection,
   optionalSections,
+  requiredTexts,
   section,
   size,
   text,
   texts,
 } from './fields.ts';
 import { connectAddress, listenAddress, pathOrNone } from './places.ts';
-import { CIDR, DESTINATION_HOST, DNS_SERVER, NAME, PEER } from './rules.ts';
+import { CIDR, DESTINATION_HOST, DNS_SERVER, NAME, PEER, PEER_BLOCK } from './rules.ts';
 
 const upstream = section(
   {
@@ -33,6 +35,11 @@ const upstream = section(
     maxConnections: count({ min: 1, max: 65_535, default: 1024 }, 'Connections to it at a time.'),
     tls: choice(['off', 'mutual'], 'off', '`mutual`: TLS with the own SVID, to one of `peers` only.'),
     peers: texts(PEER, 'The SPIFFE IDs that it may have; with `tls: mutual` at least one.'),
+    proxyProtocol: choice(
+      ['off', 'v2'],
+      'off',
+      '`v2`: every connection to it begins with a PROXY header that says who calls, and serves that caller only. See client-address.md.',
+    ),
   },
   'The application, or on an outbound listener the peer.',
 );
@@ -140,6 +147,15 @@ export const listener = section(
         ),
       },
       'How paths are read.',
+    ),
+    proxyProtocol: absentSection(
+      {
+        trust: requiredTexts(
+          PEER_BLOCK,
+          'Peers that begin every connection with a PROXY header (v1 or v2). Theirs is refused without one, and nobody else’s is read.',
+        ),
+      },
+      'Whom to believe the client’s address, before TLS. Absent: nobody. See client-address.md.',
     ),
     forwarded: hops(
       ['sanitize', 'append'],

@@ -1,5 +1,5 @@
 // Where things are: paths of files, addresses to listen on and to connect to.
-import { LIST_MAX, leaf, oneOrMore, parsed, ruled, withDefault } from './fields.ts';
+import { leaf, parsed, ruled, withDefault } from './fields.ts';
 import { PATH_RULE } from './text-rule.ts';
 import { type Parsed, parseConnectAddress, parseListenAddress } from './values.ts';
 
@@ -19,14 +19,6 @@ export const pathOrNone = (description: string) =>
   leaf(
     withDefault(parsed(parsePathOrNone, ''), 'none'),
     { kind: 'path', allowed: `${PATH_RULE.allowed}, or \`none\``, default: 'none' },
-    description,
-  );
-
-/** At least one file or folder. */
-export const paths = (description: string) =>
-  leaf(
-    oneOrMore(ruled(PATH_RULE), LIST_MAX),
-    { kind: 'list', allowed: `a list, each ${PATH_RULE.allowed}` },
     description,
   );
 

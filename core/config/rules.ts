@@ -87,3 +87,9 @@ export const DNS_SERVER: TextRule = {
     return 'value' in parsed && parseIp(parsed.value.host) !== null;
   },
 };
+
+/** Whom to believe an address: never everybody. */
+export const PEER_BLOCK: TextRule = {
+  allowed: 'an IP address or a block (`10.0.0.0/8`), and not every address',
+  accepts: (t) => (parseCidr(t)?.prefixLength ?? 0) > 0,
+};

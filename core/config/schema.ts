@@ -9,6 +9,7 @@ import {
   optionalSection,
   optionalText,
   requiredTextMap,
+  requiredTexts,
   section,
   sections,
   text,
@@ -17,7 +18,7 @@ import {
   texts,
 } from './fields.ts';
 import { listener } from './listener.ts';
-import { listenAddressOr, path, pathOrNone, paths } from './places.ts';
+import { listenAddressOr, path, pathOrNone } from './places.ts';
 import {
   ACCOUNT,
   LABEL_KEY,
@@ -67,7 +68,8 @@ const identity = {
 };
 
 const policy = {
-  files: paths(
+  files: requiredTexts(
+    PATH_RULE,
     'AuthorizationPolicy resources. Folders are read with everything below; an empty one denies all.',
   ),
   rootNamespace: textOr('istio-system', NAME, 'Policies in it select workloads of every namespace.'),

@@ -32,6 +32,7 @@ const HTTP_PORT = 80;
 
 export class Destinations implements Upstreams {
   readonly fixed = false;
+  readonly tellsCaller = false;
   readonly authority = '';
   private readonly entries: readonly Destination[];
   /** By host and port: names below a wildcard have pools of their own. The least recently used goes first. */
@@ -116,6 +117,7 @@ class Destination {
       idleTimeoutMs: config.idleTimeout,
       connectionsMax: config.maxConnections,
       tls: config.tls === 'originate' ? { kind: 'web', context: () => this.secureContext() } : null,
+      tellsCaller: false,
       lookup: guardedLookup(options.resolve, addresses),
       sockets: options.sockets,
       notice: options.notice,

@@ -1,9 +1,10 @@
-// The keep-alive pool of one upstream: the most recently used idle connection first, so that the rest can
-// expire. Over TLS a request only gets a connection that was made with the current identity.
+// The keep-alive pool of one upstream: the most recently used idle connection of a lane first, so that the
+// rest can expire. Over TLS a request only gets a connection that was made with the current identity.
 import type { Reason } from '../../core/reasons.ts';
 import type { SocketBudget } from '../descriptors.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
 import { verifyPeer } from '../tls/verify-peer.ts';
+import { Lane } from './lane.ts';
 import {
   createReadBuffer,
   UpstreamConnection,
@@ -12,6 +13,8 @@ import {
 } from './upstream-connection.ts';
 
 export interface PoolOptions extends UpstreamTarget {
+  /** Every caller connection has a lane of its own. */
+  readonly tellsCaller: boolean;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly connectionsMax: number;
@@ -25,7 +28,8 @@ export interface PoolOptions extends UpstreamTarget {
 
 export class UpstreamPool {
   readonly options: PoolOptions;
-  private readonly idle: UpstreamConnection[] = [];
+  /** The lane of all requests, unless the application is told who calls. */
+  readonly shared = new Lane(null);
   private readonly all = new Set<UpstreamConnection>();
   private readonly buffer = createReadBuffer();
   private readonly gone = (connection: UpstreamConnection): void => this.forget(connection);
@@ -41,28 +45,29 @@ export class UpstreamPool {
 
   /** True while an exchange has one of its connections. */
   get busy(): boolean {
-    return this.all.size > this.idle.length;
+    for (const connection of this.all) if (connection.owner !== null) return true;
+    return false;
   }
 
   /** A connection for one exchange: idle and ready, or still connecting; else why there is none. */
-  take(owner: UpstreamOwner): UpstreamConnection | Reason {
-    const ready = this.idle.pop();
+  take(owner: UpstreamOwner, lane: Lane): UpstreamConnection | Reason {
+    const ready = lane.idle.pop();
     if (ready !== undefined) {
       ready.owner = owner;
       ready.deadlineMs = Number.POSITIVE_INFINITY;
       return ready;
     }
-    return this.connect(owner);
+    return this.connect(owner, lane);
   }
 
   /** A connection that was never used before. */
-  connect(owner: UpstreamOwner): UpstreamConnection | Reason {
+  connect(owner: UpstreamOwner, lane: Lane): UpstreamConnection | Reason {
     const { connectionsMax, sockets, tls } = this.options;
     const own = this.ownIdentity();
     if (tls?.kind === 'mutual' && (own === null || tls.now() >= own.state.notAfterMs)) return 'no-identity';
-    if (this.all.size >= connectionsMax || sockets.full) this.idle.shift()?.destroy();
+    if (this.all.size >= connectionsMax || sockets.full) this.longestIdle()?.destroy();
     if (this.all.size >= connectionsMax || !sockets.take()) return 'upstream-limit';
-    const connection = new UpstreamConnection(this.options, own, this.buffer, this.gone);
+    const connection = new UpstreamConnection(this.options, { own, lane, buffer: this.buffer }, this.gone);
     connection.owner = owner;
     this.all.add(connection);
     return connection;
@@ -88,7 +93,7 @@ export class UpstreamPool {
     }
     connection.served++;
     connection.deadlineMs = this.options.coarseNow() + idleMs;
-    this.idle.push(connection);
+    connection.lane.idle.push(connection);
   }
 
   /**
@@ -128,7 +133,17 @@ export class UpstreamPool {
 
   close(): void {
     for (const connection of this.all) connection.destroy();
-    this.idle.length = 0;
+  }
+
+  /** Of any lane: an idle connection of one caller does not keep another caller out. */
+  private longestIdle(): UpstreamConnection | null {
+    let longest: UpstreamConnection | null = null;
+    for (const connection of this.all) {
+      const idle = connection.owner === null && connection.lane.idle.includes(connection);
+      if (idle && connection.deadlineMs < (longest?.deadlineMs ?? Number.POSITIVE_INFINITY))
+        longest = connection;
+    }
+    return longest;
   }
 
   private ownIdentity(): OwnIdentity | null {
@@ -143,7 +158,8 @@ export class UpstreamPool {
 
   private forget(connection: UpstreamConnection): void {
     if (this.all.delete(connection)) this.options.sockets.free();
-    const at = this.idle.indexOf(connection);
-    if (at >= 0) this.idle.splice(at, 1);
+    const { idle } = connection.lane;
+    const at = idle.indexOf(connection);
+    if (at >= 0) idle.splice(at, 1);
   }
 }

@@ -8,6 +8,7 @@ import type { Reason } from '../../core/reasons.ts';
 import type { HeadWriter } from '../http1/head-writer.ts';
 import { type ClientTls, connectMutual, connectWeb, type SecuredServer } from '../tls/client-handshake.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
+import type { Lane } from './lane.ts';
 
 /** Who a connection reports to while it is in use. Every call is synchronous. */
 export interface UpstreamOwner {
@@ -44,6 +45,14 @@ const FAULTS: Readonly<Record<string, Reason>> = {
   ETIMEOUT: 'upstream-unresolved',
   ESERVFAIL: 'upstream-unresolved',
 };
+/** What a connection is made with. */
+export interface UpstreamOrigin {
+  /** Null without mutual TLS. */
+  readonly own: OwnIdentity | null;
+  readonly lane: Lane;
+  /** Shared by all connections. */
+  readonly buffer: Buffer;
+}
 
 const READ_BYTES = 65_536;
 
@@ -56,6 +65,8 @@ export class UpstreamConnection {
   readonly socket: net.Socket;
   /** The identity that it was made with; null without mutual TLS. */
   readonly own: OwnIdentity | null;
+  /** Whose requests it serves. */
+  readonly lane: Lane;
   /** Who the server is; null without mutual TLS. */
   server: SecuredServer | null = null;
   /** Requests that were answered completely on this connection. */
@@ -72,15 +83,11 @@ export class UpstreamConnection {
   private heard = false;
   private errorCode = '';
 
-  /** `own`: null without mutual TLS. */
-  constructor(
-    target: UpstreamTarget,
-    own: OwnIdentity | null,
-    buffer: Buffer,
-    gone: (connection: UpstreamConnection) => void,
-  ) {
+  constructor(target: UpstreamTarget, of: UpstreamOrigin, gone: (connection: UpstreamConnection) => void) {
+    const { own, lane, buffer } = of;
     this.gone = gone;
     this.own = own;
+    this.lane = lane;
     this.target = target;
     const { host, port, tls, lookup } = target;
     const onread: net.OnReadOpts = { buffer, callback: (length, shared) => this.onRead(length, shared) };
@@ -133,6 +140,8 @@ export class UpstreamConnection {
 
   private onConnect(): void {
     this.connected = true;
+    // proxy-protocol.txt section 2: at once, and before anything else
+    if (this.lane.preface !== null) this.socket.write(this.lane.preface);
     this.owner?.upstreamConnected();
   }
 

@@ -9,6 +9,8 @@ import type { UpstreamPool } from './pool.ts';
 export interface Upstreams {
   /** False when each request names its destination. */
   readonly fixed: boolean;
+  /** True when the application is told who calls: then no connection to it is shared by two callers. */
+  readonly tellsCaller: boolean;
   /** `host:port` for an HTTP/1.0 request that names no host; '' when requests name their destination. */
   readonly authority: string;
   /** The connections for the request of `head`, or why it goes nowhere. */
@@ -24,12 +26,14 @@ export interface Upstreams {
 /** The same for every request. */
 export class OneUpstream implements Upstreams {
   readonly fixed = true;
+  readonly tellsCaller: boolean;
   readonly authority: string;
   private readonly pool: UpstreamPool;
 
   constructor(pool: UpstreamPool) {
     this.pool = pool;
-    const { host, port } = pool.options;
+    const { host, port, tellsCaller } = pool.options;
+    this.tellsCaller = tellsCaller;
     this.authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   }
 

@@ -53,7 +53,7 @@ export class Downstream implements ExchangePort {
     this.head = new RequestParser(context.parserOptions);
     this.judge = new Judge(runtime.enforcement, peer.facts);
     this.request = new RequestState(context, peer, this.head);
-    this.route = new Route(context.upstreams);
+    this.route = new Route(context.upstreams, peer);
     this.input = new CallerInput(socket);
     this.due = new Deadline(runtime.sweeper);
     this.due.arm(options.idleTimeoutMs, 'idle-timeout');

@@ -81,7 +81,7 @@ export class Exchange implements UpstreamOwner {
   begin(): void {
     const fault = this.request.fault(this.options.bodyBytesMax);
     if (fault !== null) this.fail(fault);
-    else this.attempt(this.pool.take(this));
+    else this.attempt(this.pool.take(this, this.port.route.lane));
   }
 
   /** Passes on what was taken since, or ends the exchange because of it. */
@@ -204,7 +204,7 @@ export class Exchange implements UpstreamOwner {
     if (!untouched || !mayRetryAfter(upstream, this.port.head.method)) return this.fail('upstream-reset');
     this.retried = true;
     this.sent = false;
-    this.attempt(this.pool.connect(this));
+    this.attempt(this.pool.connect(this, this.port.route.lane));
   }
 
   private attempt(upstream: UpstreamConnection | Reason): void {

@@ -55,8 +55,8 @@ export interface ForwardOptions {
   /** x-forwarded-client-cert; null = the peer has no identity. */
   readonly clientCert: string | null;
   readonly ids: ForwardedIds;
-  /** The direct peer, for x-forwarded-for. */
-  readonly sourceIp: string;
+  /** Who opened the connection, for x-forwarded-for: the direct peer, or whom its PROXY header names. */
+  readonly clientIp: string;
   readonly proto: 'http' | 'https';
   /** `sanitizedLines` of the connection. */
   readonly sanitized: Uint8Array;
@@ -98,7 +98,7 @@ export function forwardHead(writer: HeadWriter, head: RequestHead, options: Forw
 
 /** The lines that end every head when `forwarded` is `sanitize` or `none`, with the empty line. */
 export function sanitizedLines(
-  options: Pick<ForwardOptions, 'clientCert' | 'sourceIp' | 'proto' | 'forwarded'>,
+  options: Pick<ForwardOptions, 'clientCert' | 'clientIp' | 'proto' | 'forwarded'>,
 ): Buffer {
   const text = options.forwarded === 'none' ? '\r\n' : lastLines(options, '', true);
   const lines = Buffer.allocUnsafeSlow(text.length); // lives as long as the connection: not from the pool
@@ -107,12 +107,12 @@ export function sanitizedLines(
 }
 
 function lastLines(
-  { clientCert, sourceIp, proto }: Pick<ForwardOptions, 'clientCert' | 'sourceIp' | 'proto'>,
+  { clientCert, clientIp, proto }: Pick<ForwardOptions, 'clientCert' | 'clientIp' | 'proto'>,
   hops: string,
   withProto: boolean,
 ): string {
   let out = clientCert === null ? '' : `x-forwarded-client-cert: ${clientCert}\r\n`;
-  out += `x-forwarded-for: ${hops}${sourceIp}\r\n`;
+  out += `x-forwarded-for: ${hops}${clientIp}\r\n`;
   if (withProto) out += `x-forwarded-proto: ${proto}\r\n`;
   return `${out}\r\n`;
 }
@@ -152,7 +152,7 @@ function ownValue(head: RequestHead, options: ForwardOptions, name: string): str
     case 'traceparent':
       return options.ids.traceparentKept ? null : options.ids.traceparent;
     case 'x-forwarded-for':
-      return options.forwarded === 'none' ? null : earlierHops(head, options) + options.sourceIp;
+      return options.forwarded === 'none' ? null : earlierHops(head, options) + options.clientIp;
     case 'x-forwarded-proto':
       return addsProto(head, options) ? options.proto : null;
     default:

@@ -26,7 +26,7 @@ export class Forwarding {
     const own = {
       forwarded,
       clientCert: forwarded === 'none' ? null : peer.forwardedClientCert,
-      sourceIp: peer.record.sourceIp,
+      clientIp: peer.client.source.ip,
       proto: peer.scheme,
     };
     this.options = {

@@ -1,8 +1,9 @@
 // The request in flight on one connection: what the decision reads and what the record phase tells. Reused,
 // never kept.
-import { parseIp } from '../../core/ip.ts';
+import { canonicalIp } from '../../core/ip.ts';
 import type { Reason } from '../../core/reasons.ts';
 import type { ConnectionFacts, Decision, HttpFacts, RequestFacts, Verdict } from '../../policy/request.ts';
+import type { RemoteIpSource } from '../client.ts';
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
 import type { ConnectionRecord, NamedDestination, RequestRecord } from '../record/record.ts';
@@ -32,8 +33,9 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   status = 0;
   bytesIn = 0;
   bytesOut = 0;
-  remoteIp: string | null = null;
   destination: NamedDestination | null = null;
+  remoteIp = '';
+  remoteIpFrom: RemoteIpSource = 'peer';
   recorded = true;
   /** True once it was forwarded: in audit mode a `deny` is then not enforced. */
   permitted = false;
@@ -44,7 +46,7 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   private readonly head: RequestParser;
   private readonly forwarding: Forwarding;
   private readonly ids: RequestIds;
-  private readonly authenticated: boolean;
+  private readonly peer: Peer;
   /** Part of the traces that begin here which is sampled; null = tracing is off. */
   private readonly sampleShare: number | null;
   /** What our own ids are made of. */
@@ -57,7 +59,7 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   constructor(context: HttpListenerContext, peer: Peer, head: RequestParser) {
     this.connection = peer.record;
     this.facts = peer.facts;
-    this.authenticated = peer.authenticated;
+    this.peer = peer;
     this.head = head;
     this.ids = context.runtime.ids;
     this.sampleShare = context.runtime.sampleShare;
@@ -116,13 +118,14 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
     this.permitted = false;
     this.traceparentKept = false;
     this.tracestateKept = false;
-    this.remoteIp = this.connection.remoteIp;
+    this.remoteIp = this.peer.client.source.ip;
+    this.remoteIpFrom = this.peer.client.from;
     this.requestIdText = null;
     this.requestIdKept = false;
     this.traceparentText = null;
     this.ids.draw(this.own);
     // A stranger's ids are not kept: they would let it write into other people's traces and logs.
-    const traceparent = this.authenticated ? this.keepIds() : null;
+    const traceparent = this.peer.authenticated ? this.keepIds() : null;
     if (this.sampleShare !== null) this.beginSpan(traceparent, this.sampleShare);
     else if (traceparent !== null) {
       this.traceparentKept = true;
@@ -152,17 +155,18 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   }
 
   /**
-   * Derives the client's address from X-Forwarded-For behind `hops` trusted proxies; false when that entry is
-   * no IP.
+   * Derives the client's address from X-Forwarded-For behind `hops` trusted proxies, the last of which opened
+   * the connection; false when that entry is no IP.
    */
-  deriveRemoteIp(hops: number, sourceIp: string): boolean {
+  deriveRemoteIp(hops: number): boolean {
     const entries = this.forwardedFor().split(',');
     const entry = entries[entries.length - hops]?.trim();
-    this.remoteIp = sourceIp;
-    // Fewer hops than trusted: the direct peer, as Envoy does.
+    // Fewer hops than trusted: who opened the connection, as Envoy does.
     if (entry === undefined || entry === '') return true;
-    if (parseIp(entry) === null) return false;
-    this.remoteIp = entry;
+    const ip = canonicalIp(entry);
+    if (ip === null) return false;
+    this.remoteIp = ip;
+    this.remoteIpFrom = 'x-forwarded-for';
     return true;
   }
 

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import type { Reason } from '../../core/reasons.ts';
 import type { Judge } from '../decide.ts';
+import { CallerLane } from '../forward/caller-lane.ts';
+import type { Lane } from '../forward/lane.ts';
 import type { UpstreamPool } from '../forward/pool.ts';
 import type { Upstreams } from '../forward/upstreams.ts';
 import type { Peer } from '../peer.ts';
@@ -10,15 +12,30 @@ import type { RequestState } from './request-state.ts';
 
 export class Route {
   private readonly upstreams: Upstreams;
+  /** Null where callers share connections to the application. */
+  private readonly ownLane: CallerLane | null;
   private chosen: UpstreamPool | null = null;
+  private chosenLane: Lane | null = null;
 
-  constructor(upstreams: Upstreams) {
+  constructor(upstreams: Upstreams, peer: Peer) {
     this.upstreams = upstreams;
+    this.ownLane = upstreams.tellsCaller ? new CallerLane(peer) : null;
   }
 
   get pool(): UpstreamPool {
     assert(this.chosen !== null); // a request is routed before it is decided about
     return this.chosen;
+  }
+
+  /** The connections of the pool that the request may use. */
+  get lane(): Lane {
+    assert(this.chosenLane !== null);
+    return this.chosenLane;
+  }
+
+  /** The caller is gone. */
+  leave(): void {
+    this.ownLane?.close();
   }
 
   /** Routes the request of `head`; the reason when it goes nowhere. */
@@ -30,6 +47,7 @@ export class Route {
       return chosen;
     }
     this.chosen = chosen;
+    this.chosenLane = this.ownLane?.of(of.request.remoteIp) ?? chosen.shared;
     if (upstreams.fixed) return null;
     of.request.destination = chosen.options;
     // Policies see the port of this request; what they say of the connection is worked out anew.

@@ -1,9 +1,10 @@
 // The text of one decision log line, by hand: documented fields and nesting, bounded, without the query.
 // PERF: a request with a line takes 3.2-3.5 us of wall time on a busy machine, metrics and flow included;
 // bench/micro/record.ts.
+import type { Reason } from '../../core/reasons.ts';
 import type { NearRule } from '../../policy/request.ts';
 import { microseconds, number, quote, quoteList, quoteOrNull } from './json-text.ts';
-import type { ConnectionRecord, ListenerRef, NamedDestination, RequestRecord } from './record.ts';
+import type { HandshakeDetail, ListenerRef, RequestRecord } from './record.ts';
 import type { RedactableField, Redaction } from './redaction.ts';
 
 const ID_CHARS_MAX = 128;
@@ -25,15 +26,8 @@ const MASK = '"[redacted]"';
 const TRACE_START = 3;
 const TRACE_END = 35;
 
-/** A refused handshake. */
-export interface HandshakeRefusal {
-  readonly listener: ListenerRef;
-  readonly reason: string;
-  readonly sourceIp: string;
-  /** What the certificate claims; nothing verified it. */
-  readonly claimed: string | null;
-  readonly message: string;
-}
+/** Who called, and what says so. */
+type Client = Pick<RequestRecord, 'remoteIp' | 'remoteIpFrom'>;
 
 /** Builds lines. A line comes without its `{"time":…,` and without `}`: the log adds both, and `count`. */
 export class DecisionLines {
@@ -74,7 +68,7 @@ export class DecisionLines {
       (near === null ? '' : this.#near(near)) +
       `,"policyHash":${quote(record.policyHash, ID_CHARS_MAX)}` +
       `,"requestId":${this.#text('requestId', record.requestId, ID_CHARS_MAX)}` +
-      this.#connection(connection, record.destination) +
+      this.#connection(record) +
       this.#http(record) +
       `,"durationUs":${microseconds(record.endMs - record.startMs)}` +
       `,"decisionUs":${number(Math.round(record.decisionUs))}` +
@@ -85,15 +79,17 @@ export class DecisionLines {
   }
 
   /** The line of one handshake that was refused: there is no request and no verified caller. */
-  handshake(refusal: HandshakeRefusal): string {
-    const { listener, claimed } = refusal;
+  handshake(listener: ListenerRef, reason: Reason, detail: HandshakeDetail): string {
+    const { principal, sourceIp, message } = detail;
     return (
-      this.#start(listener, 'deny', true, refusal.reason) +
+      this.#start(listener, 'deny', true, reason) +
       `,"rules":[],"source":{"principal":null` +
-      (claimed === null ? '' : `,"claimed":${this.#text('source.principal', claimed, PRINCIPAL_CHARS_MAX)}`) +
-      `,"ip":${this.#text('source.ip', refusal.sourceIp, IP_CHARS_MAX)}}` +
+      (principal === null
+        ? ''
+        : `,"claimed":${this.#text('source.principal', principal, PRINCIPAL_CHARS_MAX)}`) +
+      `${this.#addresses(sourceIp, detail)}}` +
       `,"destination":{${this.#destination(listener)},"port":${number(listener.destinationPort)}}` +
-      `,"message":${quote(refusal.message, MESSAGE_CHARS_MAX)}${this.#fields}`
+      `,"message":${quote(message, MESSAGE_CHARS_MAX)}${this.#fields}`
     );
   }
 
@@ -111,13 +107,26 @@ export class DecisionLines {
     return this.#destinations[index];
   }
 
-  #connection(connection: ConnectionRecord, named: NamedDestination | null): string {
+  #addresses(sourceIp: string, { remoteIp, remoteIpFrom }: Client): string {
+    return (
+      `,"ip":${this.#text('source.ip', sourceIp, IP_CHARS_MAX)}` +
+      // The same address under both names: hidden under one of them it is hidden.
+      `,"remoteIp":${this.#text(
+        remoteIpFrom === 'peer' && this.#redaction.field('source.ip') ? 'source.ip' : 'source.remoteIp',
+        remoteIp,
+        IP_CHARS_MAX,
+      )}` +
+      `,"remoteIpFrom":"${remoteIpFrom}"`
+    );
+  }
+
+  #connection(record: RequestRecord): string {
+    const { connection, destination: named } = record;
     const { listener, sni } = connection;
     return (
       `,"connectionId":${quote(connection.id, ID_CHARS_MAX)}` +
       `,"source":{"principal":${this.#text('source.principal', connection.principal, PRINCIPAL_CHARS_MAX)}` +
-      `,"ip":${this.#text('source.ip', connection.sourceIp, IP_CHARS_MAX)}` +
-      `,"remoteIp":${this.#text('source.remoteIp', connection.remoteIp, IP_CHARS_MAX)}}` +
+      `${this.#addresses(connection.sourceIp, record)}}` +
       (named === null
         ? `,"destination":{${this.#destination(listener)}` +
           `,"ip":${this.#text('destination.ip', connection.destinationIp, IP_CHARS_MAX)}` +

@@ -2,11 +2,12 @@
 // explained. Attackers drive denials: equal ones of one caller collapse to a line a second with `count`, and
 // explaining is rationed.
 import type { Clock, Timer } from '../../core/clock.ts';
+import type { Reason } from '../../core/reasons.ts';
 import type { NearRule } from '../../policy/request.ts';
-import { DecisionLines, type HandshakeRefusal } from './decision-line.ts';
+import { DecisionLines } from './decision-line.ts';
 import { TimeText } from './json-text.ts';
 import type { Lines } from './line-writer.ts';
-import type { RequestRecord } from './record.ts';
+import type { HandshakeDetail, ListenerRef, RequestRecord } from './record.ts';
 import { Redaction } from './redaction.ts';
 
 /** Names the nearest rules of a denied request. Costs far more than the decision did. */
@@ -89,14 +90,15 @@ export class DecisionLog {
     }
   }
 
-  /** A handshake that was refused: one line a second by listener, reason and address. */
-  handshake(refusal: HandshakeRefusal): void {
+  /** A handshake that was refused: one line a second by listener, reason and addresses. */
+  handshake(listener: ListenerRef, reason: Reason, detail: HandshakeDetail): void {
     if (this.#options.config.decisions === 'none') return;
-    const key = `${refusal.listener.index} ${refusal.reason} ${refusal.sourceIp}`;
+    const { sourceIp: caller, remoteIp } = detail;
+    const key = `${listener.index} ${reason} ${caller} ${remoteIp}`;
     const nowMs = this.#options.clock.monotonicMs();
-    const caller = refusal.sourceIp;
     if (this.#collapses(key, caller)) return;
-    this.#hold(key, { text: this.#text.handshake(refusal), caller, sinceMs: nowMs, count: 0 });
+    const text = this.#text.handshake(listener, reason, detail);
+    this.#hold(key, { text, caller, sinceMs: nowMs, count: 0 });
   }
 
   /** Writes the counts that are still held; called once, when the proxy stops. */

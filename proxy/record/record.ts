@@ -2,6 +2,7 @@
 // call. A connection owns one RequestRecord and reuses it for every request: a sink copies what it keeps.
 import type { Reason } from '../../core/reasons.ts';
 import type { Decision, Verdict } from '../../policy/request.ts';
+import type { RemoteIpSource } from '../client.ts';
 
 /** A workload as flows and log lines name it. */
 export interface WorkloadName {
@@ -35,7 +36,9 @@ export interface ConnectionRecord {
   /** True when the peer is of the proxy's own trust domain. */
   readonly local: boolean;
   readonly sourceIp: string;
+  /** The client; null when every request may name another. */
   readonly remoteIp: string | null;
+  readonly remoteIpFrom: RemoteIpSource;
   readonly destinationIp: string;
   readonly sni: string | null;
   readonly tlsVersion: string | null;
@@ -51,8 +54,6 @@ export interface RequestRecord {
   sampled: boolean;
   /** The span of an authenticated caller, 16 hexadecimal digits; '' when there is none. */
   parentSpanId: string;
-  /** The client, by the listener's `forwarded`; null when the head was not read so far. */
-  remoteIp: string | null;
   startMs: number;
   endMs: number;
   /** Microseconds spent deciding. */
@@ -76,6 +77,9 @@ export interface RequestRecord {
   host: string;
   /** What the request itself names; null where its listener fixes the destination. */
   destination: NamedDestination | null;
+  /** The client as policies see it, and what its address was derived from. */
+  remoteIp: string;
+  remoteIpFrom: RemoteIpSource;
   bytesIn: number;
   bytesOut: number;
   headerValues(name: string): readonly string[] | undefined;
@@ -102,14 +106,20 @@ export interface SpanCounts {
 /** How a handshake ended. */
 export type HandshakeResult = 'ok' | Reason;
 
+/** Whose handshake it was. */
+export interface HandshakeDetail {
+  readonly sourceIp: string;
+  readonly remoteIp: string;
+  readonly remoteIpFrom: RemoteIpSource;
+  /** What the certificate claims. */
+  readonly principal: string | null;
+  readonly message: string;
+}
+
 /** What the data path calls. Live or no-op; never throws or blocks, keeps no reference to its arguments. */
 export interface Recorder {
   request(record: RequestRecord): void;
-  handshake(
-    listener: ListenerRef,
-    result: HandshakeResult,
-    detail: { sourceIp: string; principal: string | null; message: string },
-  ): void;
+  handshake(listener: ListenerRef, result: HandshakeResult, detail: HandshakeDetail): void;
   connectionOpened(listener: ListenerRef): void;
   connectionClosed(listener: ListenerRef): void;
   /** Active means a request is in flight on it. */

@@ -71,9 +71,9 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
       log.request(record, flow);
       if (spans !== null && record.sampled) spans.request(record, flow.path);
     },
-    handshake(listener, result, { sourceIp, principal, message }) {
+    handshake(listener, result, detail) {
       metrics.handshake(listener, result);
-      if (result !== 'ok') log.handshake({ listener, reason: result, sourceIp, claimed: principal, message });
+      if (result !== 'ok') log.handshake(listener, result, detail);
     },
     connectionOpened: (listener) => metrics.connectionOpened(listener),
     connectionClosed: (listener) => metrics.connectionClosed(listener),

@@ -63,7 +63,12 @@ const requestFields = (): Record<string, unknown> => ({
   policyHash: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
   requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
   connectionId: expect.stringMatching(/^[0-9a-f]{12}-1$/),
-  source: { principal: 'spiffe://example.org/ns/shop/sa/web', ip: '127.0.0.1', remoteIp: '127.0.0.1' },
+  source: {
+    principal: 'spiffe://example.org/ns/shop/sa/web',
+    ip: '127.0.0.1',
+    remoteIp: '127.0.0.1',
+    remoteIpFrom: 'peer',
+  },
   destination: { workload: 'cart', namespace: 'shop', ip: '127.0.0.1', port: application.port },
   sni: 'localhost',
   durationUs: COUNT,
@@ -124,7 +129,7 @@ test('a line of an allowed, a denied and a refused caller', async () => {
     enforced: true,
     reason: 'untrusted-certificate',
     rules: [],
-    source: { principal: null, ip: '127.0.0.1' },
+    source: { principal: null, ip: '127.0.0.1', remoteIp: '127.0.0.1', remoteIpFrom: 'peer' },
     destination: { workload: 'cart', namespace: 'shop', port: application.port },
     message: expect.any(String),
   });

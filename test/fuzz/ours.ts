@@ -35,7 +35,7 @@ export interface OurReading {
 
 const NAMES = new ProtectedNames(['x-user']);
 const CHUNKED = { trailerBytesMax: 8_192, trailersMax: 32, names: NAMES };
-const CALLER = { clientCert: 'URI=spiffe://td/a', sourceIp: '10.0.0.7', proto: 'https' } as const;
+const CALLER = { clientCert: 'URI=spiffe://td/a', clientIp: '10.0.0.7', proto: 'https' } as const;
 const FORWARD: ForwardOptions = {
   ...CALLER,
   forwarded: 'sanitize',

@@ -90,7 +90,7 @@ export class SpanTexts {
   }
 
   #http(record: RequestRecord, failed: boolean): string {
-    const { connection, method, status, remoteIp } = record;
+    const { connection, method, status, remoteIp, remoteIpFrom } = record;
     const known = METHODS.has(method);
     const path = withoutQuery(record.path);
     return listed(
@@ -101,9 +101,13 @@ export class SpanTexts {
       status === 0 ? '' : integer('http.response.status_code', status),
       this.#server(record),
       integer('server.port', record.destination?.port ?? connection.listener.destinationPort),
-      remoteIp === null
-        ? this.#text('client.address', connection.sourceIp, 'source.ip', IP_CHARS_MAX)
-        : this.#text('client.address', remoteIp, 'source.remoteIp', IP_CHARS_MAX),
+      // The same address under both names: hidden under one of them it is hidden.
+      this.#text(
+        'client.address',
+        remoteIp,
+        remoteIpFrom === 'peer' && this.#redaction.field('source.ip') ? 'source.ip' : 'source.remoteIp',
+        IP_CHARS_MAX,
+      ),
       text('network.protocol.version', `1.${record.httpMinor}`, ID_CHARS_MAX),
       failed ? text('error.type', errorType(record), ID_CHARS_MAX) : '',
     );

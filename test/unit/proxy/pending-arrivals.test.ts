@@ -3,7 +3,13 @@ import net from 'node:net';
 import { expect, test } from 'vitest';
 import { type Arrival, PendingArrivals } from '../../../proxy/pending-arrivals.ts';
 
-const arrival = (sourceIp: string): Arrival => ({ socket: new net.Socket(), sourceIp, destinationIp: 'd' });
+const END = { ip: '10.0.0.1', port: 1 };
+const arrival = (sourceIp: string): Arrival => ({
+  socket: new net.Socket(),
+  sourceIp,
+  destinationIp: 'd',
+  client: { source: END, destination: END, from: 'peer' },
+});
 
 /** `a a b`: arrivals in this order, one millisecond apart; those without a place wait. */
 function pending(

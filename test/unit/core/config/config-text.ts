@@ -1,5 +1,4 @@
-// Configuration texts for tests: the least one, and ways to change it.
-
+// Configuration texts for tests: the least one, ways to change it, and what is wrong with one.
 import { parseConfig } from '../../../../core/config/load.ts';
 import { SallyportError } from '../../../../core/errors.ts';
 
@@ -27,7 +26,7 @@ export function edit(from: string, to: string): string {
 export const listener = (lines: string): string =>
   edit('    upstream: 127.0.0.1:8080\n', `    upstream: 127.0.0.1:8080\n    ${lines}\n`);
 
-/** What is wrong with `text`: `line:column CODE message | hint`. */
+/** Every error of `text`: `line:column code message | hint`. */
 export function errorsOf(text: string): string[] {
   try {
     parseConfig(text, FILE);

@@ -192,6 +192,7 @@ it('every key is described, and every one that is not a section says what it tak
     'listeners[].limits',
     'listeners[].timeouts',
     'listeners[].paths',
+    'listeners[].proxyProtocol',
     'policy',
     'status',
     'admin',

@@ -65,6 +65,7 @@ const EXPECTED: Config = {
         maxConnections: 1024,
         tls: 'off',
         peers: [],
+        proxyProtocol: 'off',
       },
       destinations: [],
       dnsServers: [],

@@ -21,7 +21,7 @@ const BASE: Omit<ForwardOptions, 'sanitized'> = {
     tracestateKept: false,
     writeIds: (writer) => writer.text('x-request-id: id-1\r\ntraceparent: 00-a-b-00\r\n'),
   },
-  sourceIp: '10.0.0.7',
+  clientIp: '10.0.0.7',
   proto: 'https',
 };
 const ADDED = [

@@ -3,7 +3,17 @@ import { describe, expect, test } from 'vitest';
 import type { Decision, NearRule } from '../../../../policy/request.ts';
 import { DecisionLog, type DecisionLogOptions } from '../../../../proxy/record/decision-log.ts';
 import type { RequestRecord } from '../../../../proxy/record/record.ts';
-import { ALLOW, connection, DENY, INBOUND, request, TestClock, TestLines, WEB } from './record-samples.ts';
+import {
+  ALLOW,
+  connection,
+  DENY,
+  handshake,
+  INBOUND,
+  request,
+  TestClock,
+  TestLines,
+  WEB,
+} from './record-samples.ts';
 
 type Config = DecisionLogOptions['config'];
 const CONFIG: Config = { decisions: 'denied', sample: 0.01, fields: {}, redact: [] };
@@ -56,7 +66,7 @@ describe('a line', () => {
         policyHash: 'sha256:00',
         requestId: 'r-1',
         connectionId: 'c-1',
-        source: { principal: WEB, ip: '10.0.0.7', remoteIp: '10.0.0.7' },
+        source: { principal: WEB, ip: '10.0.0.7', remoteIp: '10.0.0.7', remoteIpFrom: 'peer' },
         destination: { workload: 'cart', namespace: 'shop', ip: '10.0.1.9', port: 8080 },
         sni: 'cart.shop',
         http: {
@@ -83,7 +93,7 @@ describe('a line', () => {
 
   test('leaves out what there is not', () => {
     const { log, lines } = decisionLog();
-    const plain = connection({ principal: null, sni: null, remoteIp: null, tlsVersion: null });
+    const plain = connection({ principal: null, sni: null, tlsVersion: null });
     log.request(
       request({ connection: plain, decision: null, traceparent: '', method: '', path: '', host: '' }),
       {},
@@ -92,7 +102,7 @@ describe('a line', () => {
     expect(line).toMatchObject({
       reason: 'bad-header',
       rules: [],
-      source: { principal: null, remoteIp: null },
+      source: { principal: null },
     });
     for (const field of ['dryRun', 'near', 'sni', 'trace', 'count']) expect(line).not.toHaveProperty(field);
     expect(line).not.toHaveProperty('http.headers');
@@ -100,13 +110,13 @@ describe('a line', () => {
 
   test('of a refused handshake names no principal, only what was claimed', () => {
     const { log, lines } = decisionLog();
-    const refusal = {
-      listener: INBOUND,
-      reason: 'wrong-trust-domain',
+    const client = {
       sourceIp: '10.9.9.9',
-      message: 'no "path"\n',
-    };
-    log.handshake({ ...refusal, claimed: 'spiffe://evil/\x00' });
+      remoteIp: '203.0.113.9',
+      remoteIpFrom: 'proxy-protocol',
+    } as const;
+    const detail = { ...client, principal: 'spiffe://evil/\x00', message: 'no "path"\n' };
+    log.handshake(INBOUND, 'wrong-trust-domain', detail);
     expect(lines.objects).toEqual([
       {
         time: '2026-09-01T12:00:00.000Z',
@@ -117,7 +127,13 @@ describe('a line', () => {
         enforced: true,
         reason: 'wrong-trust-domain',
         rules: [],
-        source: { principal: null, claimed: 'spiffe://evil/\x00', ip: '10.9.9.9' },
+        source: {
+          principal: null,
+          claimed: 'spiffe://evil/\x00',
+          ip: '10.9.9.9',
+          remoteIp: '203.0.113.9',
+          remoteIpFrom: 'proxy-protocol',
+        },
         destination: { workload: 'cart', namespace: 'shop', port: 8080 },
         message: 'no "path"\n',
       },
@@ -201,13 +217,7 @@ describe('who gets a line', () => {
 
   test('handshakes are silent with none', () => {
     const { log, lines } = decisionLog({ decisions: 'none' });
-    log.handshake({
-      listener: INBOUND,
-      reason: 'no-certificate',
-      sourceIp: '10.0.0.1',
-      claimed: null,
-      message: '',
-    });
+    log.handshake(INBOUND, 'no-certificate', handshake());
     expect(lines.texts).toEqual([]);
   });
 });
@@ -256,16 +266,16 @@ describe('denials of one flow', () => {
     expect(lines.texts).toHaveLength(5);
   });
 
-  test('handshakes collapse by reason and address', () => {
+  test('handshakes collapse by reason, address and client', () => {
     const { log, lines, clock } = decisionLog();
-    const refusal = { listener: INBOUND, claimed: null, message: '' };
     for (let i = 0; i < 10; i++) {
-      log.handshake({ ...refusal, reason: 'no-certificate', sourceIp: '10.0.0.1' });
-      log.handshake({ ...refusal, reason: 'no-certificate', sourceIp: '10.0.0.2' });
-      log.handshake({ ...refusal, reason: 'invalid-svid', sourceIp: '10.0.0.1' });
+      log.handshake(INBOUND, 'no-certificate', handshake());
+      log.handshake(INBOUND, 'no-certificate', handshake({ sourceIp: '10.0.0.2' }));
+      log.handshake(INBOUND, 'no-certificate', handshake({ remoteIp: '203.0.113.9' }));
+      log.handshake(INBOUND, 'invalid-svid', handshake());
     }
     clock.advance(1000);
-    expect(lines.objects.map(({ count }) => count)).toEqual([undefined, undefined, undefined, 9, 9, 9]);
+    expect(lines.objects.map(({ count }) => count)).toEqual([...Array(4), 9, 9, 9, 9]);
   });
 
   test('too many different ones at once are dropped and counted', () => {
@@ -398,7 +408,7 @@ describe('redaction', () => {
     {
       redact: 'source.remoteIp',
       near: 'from.source.remoteIpBlocks',
-      change: (s) => ({ connection: connection({ remoteIp: s }) }),
+      change: (s) => ({ remoteIp: s }),
     },
     {
       redact: 'destination.ip',

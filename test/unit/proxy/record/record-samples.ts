@@ -2,7 +2,12 @@
 import type { Clock, Timer } from '../../../../core/clock.ts';
 import type { Decision } from '../../../../policy/request.ts';
 import type { Lines } from '../../../../proxy/record/line-writer.ts';
-import type { ConnectionRecord, ListenerRef, RequestRecord } from '../../../../proxy/record/record.ts';
+import type {
+  ConnectionRecord,
+  HandshakeDetail,
+  ListenerRef,
+  RequestRecord,
+} from '../../../../proxy/record/record.ts';
 
 /** 2026-09-01T12:00:00Z. */
 export const START_MS = Date.UTC(2026, 8, 1, 12);
@@ -100,6 +105,7 @@ export function connection(changes: Partial<ConnectionRecord> = {}): ConnectionR
     local: true,
     sourceIp: '10.0.0.7',
     remoteIp: '10.0.0.7',
+    remoteIpFrom: 'peer',
     destinationIp: '10.0.1.9',
     sni: 'cart.shop',
     tlsVersion: 'TLSv1.3',
@@ -116,7 +122,6 @@ export function request(changes: Partial<RequestRecord> = {}): RequestRecord {
     traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     sampled: false,
     parentSpanId: '',
-    remoteIp: '10.0.0.7',
     startMs: 5000,
     endMs: 5001.25,
     decisionUs: 0.6,
@@ -131,10 +136,18 @@ export function request(changes: Partial<RequestRecord> = {}): RequestRecord {
     path: '/items',
     host: 'cart.shop:8080',
     destination: null,
+    remoteIp: '10.0.0.7',
+    remoteIpFrom: 'peer',
     bytesIn: 100,
     bytesOut: 1000,
     headerValues: () => undefined,
     ...changes,
     decision,
   };
+}
+
+/** A handshake of a caller from 10.0.0.7. */
+export function handshake(changes: Partial<HandshakeDetail> = {}): HandshakeDetail {
+  const { sourceIp = '10.0.0.7' } = changes;
+  return { sourceIp, remoteIp: sourceIp, remoteIpFrom: 'peer', principal: null, message: '', ...changes };
 }

@@ -14,7 +14,7 @@ import {
   type RecorderOptions,
 } from '../../../../proxy/record/recorder.ts';
 import { sampleValue } from './exposition.ts';
-import { connection, DENY, INBOUND, request } from './record-samples.ts';
+import { connection, DENY, handshake, INBOUND, request } from './record-samples.ts';
 
 async function withRecorder(
   changes: Partial<RecorderOptions>,
@@ -64,12 +64,8 @@ test('one call per request feeds all three', async () => {
   const { log, flows } = await withRecorder({}, async (recorder) => {
     recorder.connectionOpened(INBOUND);
     recorder.connectionActive(INBOUND, true);
-    recorder.handshake(INBOUND, 'ok', { sourceIp: '10.0.0.7', principal: null, message: '' });
-    recorder.handshake(INBOUND, 'no-certificate', {
-      sourceIp: '10.0.0.8',
-      principal: null,
-      message: 'none sent',
-    });
+    recorder.handshake(INBOUND, 'ok', handshake());
+    recorder.handshake(INBOUND, 'no-certificate', handshake({ sourceIp: '10.0.0.8', message: 'none sent' }));
     recorder.policySwapped(['x-user']);
     recorder.policyLoaded('policies/', 'ok');
     recorder.upstreamError(INBOUND, 'upstream-reset');
@@ -130,7 +126,7 @@ test('flow records that cannot be written are told once', async () => {
 test('the no-op recorder takes everything', () => {
   const recorder = createNoopRecorder();
   recorder.request(request({ connection: connection() }));
-  recorder.handshake(INBOUND, 'ok', { sourceIp: '', principal: null, message: '' });
+  recorder.handshake(INBOUND, 'ok', handshake({ sourceIp: '' }));
   recorder.connectionOpened(INBOUND);
   recorder.connectionActive(INBOUND, true);
   recorder.connectionClosed(INBOUND);
