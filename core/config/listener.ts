@@ -77,7 +77,7 @@ const limits = {
   connectionsPerIdentity: count({ min: 1, max: 1_000_000, default: 2000 }, 'Open connections of one caller.'),
   handshakesInFlight: count(
     { min: 1, max: 10_000, default: 64 },
-    'TLS handshakes at a time; 1024 more connections wait for their turn.',
+    'PROXY headers and TLS handshakes at a time; 1024 more connections wait for their turn.',
   ),
   requestsInFlight: count({ min: 1, max: 1_000_000, default: 10_000 }, 'Requests at a time.'),
 };
@@ -85,7 +85,7 @@ const limits = {
 const timeouts = {
   handshake: duration(
     { default: '5s', min: '100ms', max: '1m' },
-    'For the TLS handshake, and as long for a place to begin it.',
+    'For the PROXY header and the TLS handshake, and as long for a place to begin.',
   ),
   head: duration({ default: '10s', min: '100ms', max: '5m' }, 'For a request head to arrive.'),
   request: duration(

@@ -58,7 +58,7 @@ export const METRICS = {
   ),
   sallyport_handshakes_total: counter(
     ['listener', 'result'],
-    'TLS handshakes by result: ok, or the reason of the refusal',
+    'TLS handshakes by result: ok, or the reason of the refusal, also of a PROXY header',
   ),
   sallyport_plaintext_requests_total: counter(['listener'], 'Requests that came without TLS'),
   sallyport_bytes_total: counter(

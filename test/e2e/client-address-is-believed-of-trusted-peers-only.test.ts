@@ -5,6 +5,7 @@ import { tlv, V4, v2 } from '../unit/proxy/proxy-protocol/header-bytes.ts';
 import { run } from './stage/foreign.ts';
 import { BALANCER, type Introduction, introduced, STRANGER, v1 } from './stage/introduced.ts';
 import { adminPage, eventually, handshakes } from './stage/observe.ts';
+import { outbound } from './stage/pair.ts';
 import { answered, codeOf } from './stage/routed.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
 import { Application, answering, get, OK, targets, type Wire } from './stage/wire.ts';
@@ -51,6 +52,7 @@ beforeAll(async () => {
     MODES.map((mode) => [mode, `mtls: ${mode}\nproxyProtocol: { trust: [${BALANCER}/32] }`]),
   );
   listeners['trust'] = `mtls: off\nproxyProtocol: { trust: [${BALANCER}] }\nforwarded: { trust: 1 }`;
+  listeners['append'] = `mtls: off\nproxyProtocol: { trust: [${BALANCER}] }\nforwarded: append`;
   listeners['quick'] = `proxyProtocol: { trust: [${BALANCER}] }\ntimeouts: { handshake: 200ms }`;
   await Promise.all(
     Object.entries(listeners).map(async ([name, listener]) => {
@@ -241,6 +243,50 @@ describe('with forwarded: { trust: 1 }, X-Forwarded-For counts from the headerâ€
     expect(codeOf((await answered(wire, 1))[0])).toBe('bad-header');
     wire.socket.destroy();
   });
+});
+
+describe('what the application is told of a client that a header named', () => {
+  const SENT = 'X-Forwarded-For: 10.9.9.9\r\nX-Real-IP: 10.9.9.8\r\nX-Forwarded-Proto: gopher\r\n';
+  const rows: { mode: string; expect: string[] }[] = [
+    { mode: 'off', expect: [`x-forwarded-for: ${OFFICE}`, 'x-forwarded-proto: http'] },
+    { mode: 'append', expect: [`x-forwarded-for: 10.9.9.9, ${OFFICE}`, 'x-forwarded-proto: http'] },
+    {
+      mode: 'trust',
+      expect: [`x-forwarded-for: 10.9.9.9, ${OFFICE}`, 'x-forwarded-proto: gopher', 'x-real-ip: 10.9.9.8'],
+    },
+  ];
+  test.each(rows)('forwarded, in $mode', async ({ mode, expect: wanted }) => {
+    const { stage } = setting(mode);
+    const wire = await introduced(stage, { header: v1(OFFICE) });
+    const path = `/open?told-${mode}`;
+    wire.send(get(path, SENT));
+    await answered(wire, 1);
+    wire.socket.destroy();
+    const seen = application.connections
+      .map(({ text }) => text)
+      .join('')
+      .toLowerCase();
+    const head = seen.slice(seen.indexOf(`get ${path} `)).split('\r\n\r\n')[0] ?? '';
+    const told = head.split('\r\n').filter((line) => /^x-(forwarded|real)/.test(line));
+    expect(told.sort()).toEqual(wanted);
+  });
+});
+
+test('an outbound listener believes its trusted peers too, and nobody else', async () => {
+  const stage = await Stage.create({ account: 'web' });
+  const out = outbound({ port: 1 });
+  const listener = `${out.listener}\nproxyProtocol: { trust: [${BALANCER}] }`;
+  const policies = { 'places.yaml': POLICY };
+  await stage.start({ ...out, listener, policies });
+  const before = await handshakes(stage, 'bad-proxy-header');
+  const status = async (as: Introduction): Promise<number> =>
+    (await statuses(await introduced(stage, as), ['/office']))[0] ?? 0;
+  expect(await status({ header: v1(OFFICE) })).toBe(503); // allowed; nobody is there
+  expect(await status({ header: v1(BANNED) })).toBe(403);
+  expect(await status({ header: '', from: STRANGER })).toBe(403);
+  expect(await (await introduced(stage, { header: get('/office') })).end()).toBe('');
+  expect(await handshakes(stage, 'bad-proxy-header')).toBe(before + 1);
+  await stage.close();
 });
 
 test('a header that does not come ends in time, and leaves its place', async () => {
