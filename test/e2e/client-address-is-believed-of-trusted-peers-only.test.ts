@@ -53,7 +53,7 @@ beforeAll(async () => {
   );
   listeners['trust'] = `mtls: off\nproxyProtocol: { trust: [${BALANCER}] }\nforwarded: { trust: 1 }`;
   listeners['append'] = `mtls: off\nproxyProtocol: { trust: [${BALANCER}] }\nforwarded: append`;
-  listeners['quick'] = `proxyProtocol: { trust: [${BALANCER}] }\ntimeouts: { handshake: 200ms }`;
+  listeners['quick'] = `proxyProtocol: { trust: [${BALANCER}] }\ntimeouts: { handshake: 1s }`;
   await Promise.all(
     Object.entries(listeners).map(async ([name, listener]) => {
       const stage = await Stage.create();
@@ -149,6 +149,21 @@ describe.each(MODES)('mtls: %s', (mode) => {
     if (mode === 'off') expect(await (await introduced(stage, { header: get('/open') })).end()).toBe('');
     else await expect(introduced(stage, { header: '', svid: null })).rejects.toThrow();
     expect(await handshakes(stage, 'bad-proxy-header')).toBe(before + 1);
+    expect(targets(application)).toHaveLength(served);
+  });
+
+  test.each([
+    ['version 1', v1(OFFICE)],
+    ['version 2', v2({})],
+  ])('%s of the client, behind the balancer’s header, is none either', async (_, header) => {
+    const { stage } = setting(mode);
+    const served = targets(application).length;
+    const both = Buffer.concat([Buffer.from(v1('192.0.2.1')), Buffer.from(header)]);
+    const wire = await introduced(stage, { header: both });
+    wire.send(get('/office'));
+    const answer = await wire.end();
+    if (mode === 'off' || mode === 'permissive') expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    else expect(answer).not.toContain('HTTP/1.1');
     expect(targets(application)).toHaveLength(served);
   });
 

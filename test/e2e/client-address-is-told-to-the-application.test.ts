@@ -234,3 +234,28 @@ test('a balancer’s two clients of one certificate are two callers', async () =
   expect(second?.slice(0, second.indexOf('GET'))).toBe(first?.slice(0, first.indexOf('GET')));
   for (const { socket } of wires) socket.destroy();
 });
+
+test('another sallyport in its place sees through, and keeps to certificates for who calls', async () => {
+  const { application } = setting('off');
+  const [near, far] = [await Stage.create(), await Stage.create()];
+  const web = await near.svid('web', WEB);
+  const policies = { 'all.yaml': ALLOW_ALL };
+  const inner = await far.start({
+    listener: 'mtls: off\nproxyProtocol: { trust: [127.0.0.1] }',
+    policies,
+    upstreamPort: application.port,
+    upstream: 'proxyProtocol: v2',
+  });
+  await near.start({ policies, upstreamPort: far.port, upstream: 'proxyProtocol: v2' });
+  const wire = await introduced(near, { header: '', from: '127.0.0.8', svid: web });
+  await ask(wire, '/chain');
+  const [line] = await eventually(
+    () => inner.decisions(),
+    (lines) => lines.length > 0,
+  );
+  const client = { remoteIp: '127.0.0.8', remoteIpFrom: 'proxy-protocol' };
+  expect(line?.['source']).toEqual({ principal: null, ip: '127.0.0.1', ...client });
+  expect(headerOf(setting('off'), '/chain')).not.toContain(WEB);
+  wire.socket.destroy();
+  await Promise.all([near.close(), far.close()]);
+});
