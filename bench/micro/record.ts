@@ -43,7 +43,7 @@ const KINDS: readonly Kind[] = [
 
 /** Nanoseconds per request, and the garbage that it leaves. */
 export async function recordFigures(turns = TURNS): Promise<Figure[]> {
-  const opened = KINDS.map((kind) => ({ kind, ...open(kind.log ?? LOG) }));
+  const opened = KINDS.map((kind) => ({ kind, ...open(kind) }));
   const runs = opened.map(({ kind, recorder }) => ({ kind, run: replay(kind, recorder) }));
   const figures = await fastestOf(
     runs.map(({ kind: { name, target }, run }): Task => {
@@ -114,14 +114,14 @@ function spanSink(): SpanSink {
   });
 }
 
-function open(log: RecorderOptions['log']): { recorder: LiveRecorder; done: () => Promise<void> } {
+function open({ log = LOG, sampled = false }: Kind): { recorder: LiveRecorder; done: () => Promise<void> } {
   const fd = openSync('/dev/null', 'w');
   const writer = new LineWriter({ sink: openSink(fd, systemClock), clock: systemClock });
   const recorder = createRecorder({
     listeners: [LISTENER],
     log,
     flows: { file: null, intervalMs: 10_000 },
-    spans: spanSink(),
+    spans: sampled ? spanSink() : null,
     writer,
     logger: createLogger({ lines: writer, level: 'info' }),
     clock: systemClock,
