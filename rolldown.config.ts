@@ -7,6 +7,8 @@ import { defineConfig, type Plugin } from 'rolldown';
 import about from './package.json' with { type: 'json' };
 
 const BUNDLED = ['yaml', 'zod'];
+/** Files of cli/ that every start loads. */
+const STARTING = ['args', 'dispatch', 'flows-verbs', 'help', 'proxy', 'proxy-events', 'verbs', 'version'];
 
 /** The licences of the packages whose code is in the emitted files. */
 const licences: Plugin = {
@@ -40,7 +42,7 @@ export default defineConfig({
         // What runs before the loader process is started.
         {
           name: 'start',
-          test: /\/(cli\/(args|dispatch|help|proxy|proxy-events|verbs|version)|policy\/worker-client)\.ts$/,
+          test: new RegExp(`/(cli/(${STARTING.join('|')})|policy/worker-client)\\.ts$`),
         },
         { name: 'yaml', test: /\/node_modules\/yaml\// },
         // Without the larger form of zod, which some verbs use and the loader process does not.

@@ -1,5 +1,6 @@
 // Every verb that exists: its name, what `--help` says about it, and how its file is loaded when it is
 // called.
+import { FLOWS_VERBS } from './flows-verbs.ts';
 import type { Verb } from './io.ts';
 
 /** What a verb's file gives: the verb, and its one line of usage. */
@@ -154,6 +155,7 @@ export const VERBS: readonly VerbEntry[] = [
       return { verb: policyExplain, usage: POLICY_EXPLAIN_USAGE };
     },
   },
+  ...FLOWS_VERBS,
   {
     name: 'certs ca',
     summary: 'make the CA of a trust domain',

@@ -164,6 +164,6 @@ describe('a real process', () => {
       encoding: 'utf8',
     });
     const loaded = stdout.split('\n').flatMap((line) => line.match(/cli\/([a-z-]+)\.ts/)?.[1] ?? []);
-    expect(loaded.sort()).toEqual(['args', 'dispatch', 'help', 'main', 'verbs', 'version']);
+    expect(loaded.sort()).toEqual(['args', 'dispatch', 'flows-verbs', 'help', 'main', 'verbs', 'version']);
   });
 });
