@@ -114,10 +114,18 @@ function callerOf(read: ShapeReader, value: unknown): FlowCaller {
 
 function destinationOf(read: ShapeReader, value: unknown): FlowDestination {
   const destination = read.record(value, 'destination');
+  const port = read.integer(destination['port'], 'destination.port', { min: 0, max: PORT_MAX });
+  // What an egress listener records: a place outside, which has a name and is no workload.
+  if (destination['host'] !== undefined)
+    return {
+      workload: read.name(destination['host'], 'destination.host', NAME_CHARACTERS_MAX),
+      namespace: '',
+      port,
+    };
   return {
     workload: read.name(destination['workload'], 'destination.workload', NAME_CHARACTERS_MAX),
     namespace: read.name(destination['namespace'], 'destination.namespace', NAME_CHARACTERS_MAX),
-    port: read.integer(destination['port'], 'destination.port', { min: 0, max: PORT_MAX }),
+    port,
   };
 }
 

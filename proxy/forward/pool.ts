@@ -110,7 +110,7 @@ export class UpstreamPool {
     const wallMs = this.options.coarseWall();
     for (const connection of this.all) {
       if (connection.deadlineMs <= nowMs) connection.destroy();
-      else if (connection.expiresAtMs <= wallMs) this.withdraw(connection, 'an SVID of the two expired');
+      else if (connection.expiresAtMs <= wallMs) this.expire(connection, wallMs);
     }
   }
 
@@ -149,6 +149,12 @@ export class UpstreamPool {
   private ownIdentity(): OwnIdentity | null {
     const { tls } = this.options;
     return tls?.kind === 'mutual' ? tls.identity() : null;
+  }
+
+  private expire(connection: UpstreamConnection, wallMs: number): void {
+    const own = (connection.own?.state.notAfterMs ?? Number.POSITIVE_INFINITY) <= wallMs;
+    if (own && connection.owner !== null) connection.refuse('no-identity', 'the own SVID expired');
+    else this.withdraw(connection, 'its SVID expired');
   }
 
   private withdraw(connection: UpstreamConnection, message: string): void {

@@ -155,19 +155,14 @@ test('what the collector refuses is not sent again: 400', async () => {
   await ask(5);
   const line = await proxy.line((one) => one['msg'] === 'spans cannot be exported');
   expect(line).toMatchObject({ why: 'status 400', again: false });
-  expect(
-    await eventually(
-      () => spans('failed'),
-      (count) => count > 0,
-    ),
-  ).toBe(5);
   await ask(2);
-  expect(
-    await eventually(
-      () => spans('exported'),
-      (count) => count > 0,
-    ),
-  ).toBe(2);
+  // How many of the first five were in the batch that failed is the clock's doing.
+  const [failed, exported] = await eventually(
+    async () => [await spans('failed'), await spans('exported')] as const,
+    ([lost, taken]) => lost + taken === 7,
+  );
+  expect(failed).toBeGreaterThan(0);
+  expect(exported).toBeGreaterThanOrEqual(2);
   expect(told(proxy, 'spans are exported again')).toBe(1);
 });
 

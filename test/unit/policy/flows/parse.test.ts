@@ -70,6 +70,11 @@ describe('a record', () => {
       expect: { dryRun: { verdict: 'deny', reason: 'deny-rule', rules: ['a'] } },
     },
     {
+      name: 'a place outside',
+      line: { ...WRITTEN, destination: { host: 'api.pay.example', port: 443 } },
+      expect: { destination: { workload: 'api.pay.example', namespace: '', port: 443 } },
+    },
+    {
       name: 'a host as destination',
       line: { ...WRITTEN, destination: { workload: 'cart.shop', namespace: '', port: 0 } },
       expect: { destination: { workload: 'cart.shop', namespace: '', port: 0 } },
