@@ -1,20 +1,23 @@
 // The text of one decision log line, by hand: documented fields and nesting, bounded, without the query.
 // PERF: a request with a line takes 3.2-3.5 us of wall time on a busy machine, metrics and flow included;
 // bench/micro/record.ts.
+
 import type { Reason } from '../../core/reasons.ts';
 import type { NearRule } from '../../policy/request.ts';
 import { microseconds, number, quote, quoteList, quoteOrNull } from './json-text.ts';
 import type { HandshakeDetail, ListenerRef, RequestRecord } from './record.ts';
+import {
+  ID_CHARS_MAX,
+  IP_CHARS_MAX,
+  METHOD_CHARS_MAX,
+  NAME_CHARS_MAX,
+  PATH_CHARS_MAX,
+  PRINCIPAL_CHARS_MAX,
+  RULE_CHARS_MAX,
+  RULES_MAX,
+} from './record-limits.ts';
 import type { RedactableField, Redaction } from './redaction.ts';
 
-const ID_CHARS_MAX = 128;
-const NAME_CHARS_MAX = 256;
-const PRINCIPAL_CHARS_MAX = 2048;
-const IP_CHARS_MAX = 64;
-const METHOD_CHARS_MAX = 32;
-const PATH_CHARS_MAX = 1024;
-const RULES_MAX = 16;
-const RULE_CHARS_MAX = 512;
 const HEADERS_MAX = 32;
 const PAIRS_MAX = 32;
 const WANTED_MAX = 8;

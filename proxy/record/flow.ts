@@ -1,16 +1,18 @@
 // One aggregated flow: what is equal between the requests it counts, the counts, and its text as one JSON
 // object.
+
 import type { Reason } from '../../core/reasons.ts';
 import type { Decision, Verdict } from '../../policy/request.ts';
 import { number, ownText, quote, quoteList, quoteOrNull } from './json-text.ts';
 import type { ListenerRef, NamedDestination, RequestRecord } from './record.ts';
-
-const RULES_MAX = 16;
-const RULE_CHARS_MAX = 512;
-const PRINCIPAL_CHARS_MAX = 2048;
-const IP_CHARS_MAX = 64;
-const METHOD_CHARS_MAX = 32;
-const PATH_CHARS_MAX = 1024;
+import {
+  IP_CHARS_MAX,
+  METHOD_CHARS_MAX,
+  PATH_CHARS_MAX,
+  PRINCIPAL_CHARS_MAX,
+  RULE_CHARS_MAX,
+  RULES_MAX,
+} from './record-limits.ts';
 
 /** Who called: a verified principal, or the address of a plaintext peer. */
 export interface Caller {

@@ -1,20 +1,23 @@
 // One request as an OTLP span in JSON, by hand: bounded, masked as the log is, without the query.
 // The mapping is that of the OTLP specification, "JSON Protobuf Encoding": ids in hexadecimal, 64-bit
 // integers as strings, enums as numbers. Names are those of the semantic conventions for HTTP spans.
+
 import { REASONS } from '../../../core/reasons.ts';
 import { withoutQuery } from '../decision-line.ts';
 import { number, ownText, quote } from '../json-text.ts';
 import type { RequestRecord, WorkloadName } from '../record.ts';
+import {
+  ID_CHARS_MAX,
+  IP_CHARS_MAX,
+  METHOD_CHARS_MAX,
+  NAME_CHARS_MAX,
+  PATH_CHARS_MAX,
+  PRINCIPAL_CHARS_MAX,
+  RULE_CHARS_MAX,
+  RULES_MAX,
+} from '../record-limits.ts';
 import type { RedactableField, Redaction } from '../redaction.ts';
 
-const ID_CHARS_MAX = 128;
-const NAME_CHARS_MAX = 256;
-const PRINCIPAL_CHARS_MAX = 2048;
-const IP_CHARS_MAX = 64;
-const METHOD_CHARS_MAX = 32;
-const PATH_CHARS_MAX = 1024;
-const RULES_MAX = 16;
-const RULE_CHARS_MAX = 512;
 const MASK = '[redacted]';
 
 // opentelemetry/proto/trace/v1/trace.proto: SpanKind, StatusCode, SpanFlags.
