@@ -1,5 +1,5 @@
 // One value of each policy field: text in, Matcher or Fault out. What no request could equal is a fault.
-import { parseCidr } from '../core/ip.ts';
+import { canonicalIp, parseCidr } from '../core/ip.ts';
 import type { Fault } from './document-reader.ts';
 import { SERVICE_ACCOUNT_CHARACTERS_MAX } from './limits.ts';
 import type { Field, Matcher } from './model.ts';
@@ -119,6 +119,15 @@ function parseHostValue(text: string): Matcher | Fault {
         ? 'a port is 1 to 65535'
         : 'a port is 1 to 65535; an IPv6 address goes in brackets',
     );
+  if (name.startsWith('[') && name.endsWith(']')) {
+    const ip = canonicalIp(name.slice(1, -1));
+    const written = ip?.includes(':') === true ? `[${ip}]` : ip;
+    if (written !== name && matcher.kind === 'exact')
+      return bad(
+        'is not the spelling in which requests are compared',
+        written === null ? 'write an IPv6 address' : `write \`${written}\``,
+      );
+  }
   const bare = name.endsWith('.') ? name.slice(0, -1) : name;
   const value = colon < 0 ? bare : `${bare}:${port}`;
   if (value === '') return bad('has no name', 'write a host name');

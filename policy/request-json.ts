@@ -103,11 +103,13 @@ export function readRequestJson(
   };
 }
 
-/** Host as policies see it: lower case, one trailing dot of the name dropped, port kept. */
+/** Host as policies see it: lower case, IPv6 as RFC 5952 writes it, a trailing dot dropped, port kept. */
 export function normalizeHost(host: string): string {
   const colon = host.lastIndexOf(':');
   const end = colon > host.lastIndexOf(']') ? colon : host.length;
   const name = host.slice(0, host[end - 1] === '.' ? end - 1 : end);
+  const ip = name.startsWith('[') && name.endsWith(']') ? canonicalIp(name.slice(1, -1)) : null;
+  if (ip !== null) return (ip.includes(':') ? `[${ip}]` : ip) + host.slice(end);
   return (name + host.slice(end)).toLowerCase();
 }
 

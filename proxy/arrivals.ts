@@ -110,7 +110,8 @@ export class Arrivals {
    */
   private introduce(arrival: Arrival): void {
     readHeader(arrival.socket, {
-      whole: (ends) => {
+      whole: (ends, bytes) => {
+        arrival.headerBytes = bytes;
         if (ends !== null) arrival.client = { ...ends, from: 'proxy-protocol' };
         this.identify(arrival);
       },

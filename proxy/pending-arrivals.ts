@@ -3,14 +3,20 @@
 import type net from 'node:net';
 import type { ConnectionClient } from './client.ts';
 
-/** An accepted socket, with its addresses: what is fair is measured by `sourceIp`, the TCP peer. */
+/** An accepted socket, with its addresses. */
 export interface Arrival {
   readonly socket: net.Socket;
   readonly sourceIp: string;
   readonly destinationIp: string;
   /** Who opened it; a trusted peer may name another than itself. */
   client: ConnectionClient;
+  /** Bytes of its PROXY header, which are the trusted peer's and not the client's. */
+  headerBytes?: number;
 }
+
+/** By whose number of places it is judged what is fair: the client, as far as it is known. */
+const clientOf = (arrival: Arrival): string =>
+  arrival.headerBytes === undefined ? arrival.sourceIp : `${arrival.client.source.ip} by ${arrival.sourceIp}`;
 
 interface Pending {
   readonly arrival: Arrival;
@@ -113,19 +119,19 @@ export class PendingArrivals {
     const counts = this.countByAddress(({ placedMs }) => placedMs !== null);
     let fewest = Number.POSITIVE_INFINITY;
     for (const { arrival, placedMs } of this.members.values())
-      if (placedMs === null) fewest = Math.min(fewest, counts.get(arrival.sourceIp) ?? 0);
+      if (placedMs === null) fewest = Math.min(fewest, counts.get(clientOf(arrival)) ?? 0);
     for (const { arrival, placedMs } of this.members.values()) {
       if (placedMs === null || nowMs - placedMs < OLD_MS || this.waiting === 0) continue;
-      const greedy = (counts.get(arrival.sourceIp) ?? 0) > fewest + 1;
-      if (greedy || arrival.socket.bytesRead === 0) yield arrival;
+      const greedy = (counts.get(clientOf(arrival)) ?? 0) > fewest + 1;
+      if (greedy || arrival.socket.bytesRead <= (arrival.headerBytes ?? 0)) yield arrival;
     }
   }
 
   private countByAddress(of: (member: Pending) => boolean): Map<string, number> {
     const counts = new Map<string, number>();
     for (const member of this.members.values()) {
-      const { sourceIp } = member.arrival;
-      if (of(member)) counts.set(sourceIp, (counts.get(sourceIp) ?? 0) + 1);
+      const client = clientOf(member.arrival);
+      if (of(member)) counts.set(client, (counts.get(client) ?? 0) + 1);
     }
     return counts;
   }

@@ -11,7 +11,7 @@ import type { LoadOutcome, PolicySource, PolicyState } from '../policy/source.ts
 import { referencedHeaders } from '../policy/table.ts';
 import type { Enforcement } from './decide.ts';
 import { type DescriptorUse, shareDescriptors } from './descriptors.ts';
-import { resolveBy, systemResolve } from './egress/resolve.ts';
+import { boundedResolve, resolveBy, systemResolve } from './egress/resolve.ts';
 import { Guard } from './guard.ts';
 import type { ChunkedOptions } from './http1/chunked.ts';
 import type { Downstream } from './http1/downstream.ts';
@@ -230,7 +230,7 @@ export class ProxyServer {
       parserOptions,
       graceAfterExpiryMs: this.deps.config.identity.graceAfterExpiry,
       identity: () => this.identity,
-      resolve: config.dnsServers.length === 0 ? systemResolve : resolveBy(config.dnsServers),
+      resolve: boundedResolve(config.dnsServers.length === 0 ? systemResolve : resolveBy(config.dnsServers)),
       authorities: this.deps.authorities,
     });
   }

@@ -21,41 +21,71 @@ const NOT_TLS = { fault: 'not-tls' } as const;
 
 /** Collects the first bytes of a tunnel until its ClientHello is whole, over as many records as it takes. */
 export class ClientHelloReader {
-  private bytes: Buffer = Buffer.alloc(0);
+  private readonly raw = new Collected();
+  private readonly message = new Collected();
+  /** Where the next record begins in `raw`. */
+  private at = 0;
 
-  /** Takes the next bytes; null while the ClientHello is not whole. */
-  push(chunk: Buffer): Hello | null {
-    this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]);
-    const message = this.message();
-    if (message === null && this.bytes.length > BYTES_MAX) return NOT_TLS;
-    if (message === null || 'fault' in message) return message;
-    const size = message.bytes.readUIntBE(1, 3);
-    const end = MESSAGE_HEADER + size;
-    if (message.bytes.length < end) return this.bytes.length > BYTES_MAX ? NOT_TLS : null;
-    return readHello(new Reader(message.bytes.subarray(MESSAGE_HEADER, end)));
+  /** Everything that was pushed. */
+  get bytes(): Buffer {
+    return this.raw.view();
   }
 
-  /** The handshake bytes of the records so far, once they say which message it is and how long. */
-  private message(): { bytes: Buffer } | typeof NOT_TLS | null {
-    const { bytes } = this;
-    const fragments: Buffer[] = [];
-    let length = 0;
-    for (let at = 0; at < bytes.length; ) {
-      if (bytes[at] !== RECORD_HANDSHAKE) return NOT_TLS;
-      if (at + 1 < bytes.length && bytes[at + 1] !== 3) return NOT_TLS; // legacy_record_version
-      if (at + RECORD_HEADER > bytes.length) break;
-      const size = bytes.readUInt16BE(at + 3);
+  /** Takes the next bytes; null while the ClientHello is not whole. PERF: each byte is looked at once. */
+  push(chunk: Buffer): Hello | null {
+    if (this.raw.length + chunk.length > BYTES_MAX + RECORD_BYTES_MAX) return NOT_TLS;
+    this.raw.append(chunk);
+    if (!this.readRecords()) return NOT_TLS;
+    const message = this.message.view();
+    if (message.length > 0 && message[0] !== CLIENT_HELLO) return NOT_TLS;
+    const size = message.length < MESSAGE_HEADER ? -1 : message.readUIntBE(1, 3);
+    if (size > HELLO_BYTES_MAX) return NOT_TLS;
+    const end = MESSAGE_HEADER + size;
+    if (size >= 0 && message.length >= end)
+      return readHello(new Reader(message.subarray(MESSAGE_HEADER, end)));
+    return this.raw.length > BYTES_MAX ? NOT_TLS : null;
+  }
+
+  /** Moves whole records to `message`; false when they are not those of a handshake. */
+  private readRecords(): boolean {
+    const raw = this.raw.view();
+    while (this.at < raw.length) {
+      const { at } = this;
+      if (raw[at] !== RECORD_HANDSHAKE) return false;
+      if (at + 1 < raw.length && raw[at + 1] !== 3) return false; // legacy_record_version
+      if (at + RECORD_HEADER > raw.length) return true;
+      const size = raw.readUInt16BE(at + 3);
       // Section 5.1: no empty handshake fragments; a reader that waits for more could be kept waiting.
-      if (size === 0 || size > RECORD_BYTES_MAX) return NOT_TLS;
-      const fragment = bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + size);
-      fragments.push(fragment);
-      length += fragment.length;
-      at += RECORD_HEADER + size;
+      if (size === 0 || size > RECORD_BYTES_MAX) return false;
+      const first = raw[at + RECORD_HEADER];
+      if (this.message.length === 0 && first !== undefined && first !== CLIENT_HELLO) return false;
+      const end = at + RECORD_HEADER + size;
+      if (end > raw.length) return true;
+      this.message.append(raw.subarray(at + RECORD_HEADER, end));
+      this.at = end;
     }
-    const all = Buffer.concat(fragments, length);
-    if (length > 0 && all[0] !== CLIENT_HELLO) return NOT_TLS;
-    if (length < MESSAGE_HEADER) return null;
-    return all.readUIntBE(1, 3) > HELLO_BYTES_MAX ? NOT_TLS : { bytes: all };
+    return true;
+  }
+}
+
+/** Bytes that are appended to: memory doubles, so that many small pieces cost no more than a large one. */
+class Collected {
+  length = 0;
+  private bytes = Buffer.alloc(2_048);
+
+  append(piece: Buffer): void {
+    const wanted = this.length + piece.length;
+    if (wanted > this.bytes.length) {
+      const larger = Buffer.alloc(Math.max(wanted, 2 * this.bytes.length));
+      this.bytes.copy(larger, 0, 0, this.length);
+      this.bytes = larger;
+    }
+    piece.copy(this.bytes, this.length);
+    this.length = wanted;
+  }
+
+  view(): Buffer {
+    return this.bytes.subarray(0, this.length);
   }
 }
 

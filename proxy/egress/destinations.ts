@@ -7,6 +7,7 @@ import { formatIp, parseIp } from '../../core/ip.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Reason } from '../../core/reasons.ts';
 import { type PoolOptions, UpstreamPool } from '../forward/pool.ts';
+import { createReadBuffer } from '../forward/upstream-connection.ts';
 import type { Upstreams } from '../forward/upstreams.ts';
 import type { RequestHead } from '../http1/head.ts';
 import type { NamedDestination } from '../record/record.ts';
@@ -39,7 +40,8 @@ export class Destinations implements Upstreams {
   private readonly pools = new Map<string, UpstreamPool>();
 
   constructor(options: EgressOptions) {
-    this.entries = options.destinations.map((one) => new Destination(one, options));
+    const buffer = createReadBuffer();
+    this.entries = options.destinations.map((one) => new Destination(one, { ...options, buffer }));
   }
 
   choose(head: RequestHead): UpstreamPool | Reason {
@@ -50,7 +52,7 @@ export class Destinations implements Upstreams {
     const known = this.pools.get(key) ?? entry.poolFor(authority.host);
     this.pools.delete(key);
     this.pools.set(key, known);
-    this.forgetIdle();
+    this.forgetIdle(known);
     return known;
   }
 
@@ -71,15 +73,19 @@ export class Destinations implements Upstreams {
     for (const pool of this.pools.values()) pool.close();
   }
 
-  private forgetIdle(): void {
+  /** `chosen` is about to be used, and must still be swept. */
+  private forgetIdle(chosen: UpstreamPool): void {
     for (const [key, pool] of this.pools) {
       if (this.pools.size <= LIMITS.egressHosts) return;
-      if (pool.busy) continue;
+      if (pool === chosen || pool.busy) continue;
       pool.close();
       this.pools.delete(key);
     }
   }
 }
+
+/** One read buffer for all pools. */
+type DestinationOptions = EgressOptions & { readonly buffer: Buffer };
 
 /** One entry of `destinations`. */
 class Destination {
@@ -87,10 +93,10 @@ class Destination {
   /** As `splitAuthority` gives it; of a pattern the part after the `*`. */
   private readonly host: string;
   private readonly addresses: PublicAddresses;
-  private readonly options: EgressOptions;
+  private readonly options: DestinationOptions;
   private context: tls.SecureContext | null = null;
 
-  constructor(config: DestinationConfig, options: EgressOptions) {
+  constructor(config: DestinationConfig, options: DestinationOptions) {
     this.config = config;
     this.host = canonical(config.host.startsWith('*.') ? config.host.slice(1) : config.host);
     this.options = options;
@@ -119,6 +125,7 @@ class Destination {
       tls: config.tls === 'originate' ? { kind: 'web', context: () => this.secureContext() } : null,
       tellsCaller: false,
       lookup: guardedLookup(options.resolve, addresses),
+      buffer: options.buffer,
       sockets: options.sockets,
       notice: options.notice,
       coarseNow: options.coarseNow,

@@ -8,6 +8,9 @@ import type { PublicAddresses } from './special-addresses.ts';
 
 const ADDRESSES_MAX = 64;
 const RESOLVE_TIMEOUT_MS = 2_000;
+/** Names asked for at a time by one listener, and connections that wait for one name. */
+const LOOKUPS_MAX = 256;
+const WAITING_MAX = 1_024;
 
 /** Asks for all addresses of a name. */
 export type Resolve = (
@@ -39,6 +42,34 @@ export function resolveBy(servers: readonly string[]): Resolve {
     resolver.resolve6(name, take(6));
   };
 }
+
+/**
+ * Asks once for a name that is being asked for, and for so many names at a time: a caller that is gone leaves
+ * its question behind.
+ */
+export function boundedResolve(resolve: Resolve): Resolve {
+  const open = new Map<string, Parameters<Resolve>[1][]>();
+  return (name, done) => {
+    const waiting = open.get(name);
+    if (waiting !== undefined) {
+      if (waiting.length < WAITING_MAX) waiting.push(done);
+      else done(tooMany(name), []);
+      return;
+    }
+    if (open.size >= LOOKUPS_MAX) return done(tooMany(name), []);
+    const all = [done];
+    open.set(name, all);
+    resolve(name, (error, addresses) => {
+      open.delete(name);
+      for (const one of all) one(error, addresses);
+    });
+  };
+}
+
+const tooMany = (name: string): NodeJS.ErrnoException =>
+  Object.assign(new Error(`too many names are asked for at a time, ${name} among them`), {
+    code: 'EAI_AGAIN',
+  });
 
 /**
  * A `lookup` for net.connect that gives addresses only when every one of them may be used: a name whose

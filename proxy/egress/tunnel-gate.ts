@@ -10,9 +10,10 @@ export class TunnelGate {
   fault: Reason | null = null;
   /** True once bytes go on. */
   open = false;
+  /** True once the first of them did. */
+  passed = false;
   private readonly host: string;
   private readonly reader = new ClientHelloReader();
-  private held: Buffer[] = [];
 
   /** `authority`: of the CONNECT, canonical. */
   constructor(authority: string) {
@@ -23,16 +24,14 @@ export class TunnelGate {
   take(bytes: Buffer, parts: Buffer[]): void {
     if (this.open) return void parts.push(bytes);
     if (this.fault !== null) return;
-    this.held.push(bytes);
     const hello = this.reader.push(bytes);
     if (hello === null) return;
     if ('fault' in hello) this.fault = hello.fault === 'not-tls' ? 'tunnel-not-tls' : 'sni-mismatch';
     else if (!this.names(hello.name)) this.fault = 'sni-mismatch';
     else {
       this.open = true;
-      parts.push(...this.held);
+      parts.push(this.reader.bytes);
     }
-    this.held = [];
   }
 
   /** RFC 6066 section 3: an address is never a server name. */

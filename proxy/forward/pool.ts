@@ -18,6 +18,8 @@ export interface PoolOptions extends UpstreamTarget {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Where connections read to; default: one of the pool's own. */
+  readonly buffer?: Buffer;
   /** What all pools of the process share. */
   readonly sockets: SocketBudget;
   /** The coarse monotonic clock of the process, in milliseconds. */
@@ -31,11 +33,12 @@ export class UpstreamPool {
   /** The lane of all requests, unless the application is told who calls. */
   readonly shared = new Lane(null);
   private readonly all = new Set<UpstreamConnection>();
-  private readonly buffer = createReadBuffer();
+  private readonly buffer: Buffer;
   private readonly gone = (connection: UpstreamConnection): void => this.forget(connection);
 
   constructor(options: PoolOptions) {
     this.options = options;
+    this.buffer = options.buffer ?? createReadBuffer();
   }
 
   /** Open connections, idle ones included. */
@@ -51,8 +54,12 @@ export class UpstreamPool {
 
   /** A connection for one exchange: idle and ready, or still connecting; else why there is none. */
   take(owner: UpstreamOwner, lane: Lane): UpstreamConnection | Reason {
-    const ready = lane.idle.pop();
-    if (ready !== undefined) {
+    const wallMs = this.options.coarseWall();
+    for (let ready = lane.idle.pop(); ready !== undefined; ready = lane.idle.pop()) {
+      if (ready.expiresAtMs <= wallMs) {
+        ready.destroy();
+        continue;
+      }
       ready.owner = owner;
       ready.deadlineMs = Number.POSITIVE_INFINITY;
       return ready;

@@ -3,7 +3,6 @@
 // a 101 can still decide.
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
-import type { UpstreamPool } from '../forward/pool.ts';
 import { mayRetryAfter } from '../forward/retry.ts';
 import type { UpstreamConnection, UpstreamOwner } from '../forward/upstream-connection.ts';
 import type { ExchangeOptions, ExchangeParts, ExchangePort } from './exchange-port.ts';
@@ -81,7 +80,7 @@ export class Exchange implements UpstreamOwner {
   begin(): void {
     const fault = this.request.fault(this.options.bodyBytesMax);
     if (fault !== null) this.fail(fault);
-    else this.attempt(this.pool.take(this, this.port.route.lane));
+    else this.attempt(this.port.route.pool.take(this, this.port.route.lane));
   }
 
   /** Passes on what was taken since, or ends the exchange because of it. */
@@ -91,6 +90,12 @@ export class Exchange implements UpstreamOwner {
     const { upstream } = this;
     const { parts } = this.request;
     if (!this.sent || upstream === null || parts.length === 0) return;
+    if (this.request.gate?.passed === false) {
+      // INVARIANT: the first byte of a tunnel, too, leaves under the table that is then in force.
+      this.request.gate.passed = true;
+      const again = this.permit === null ? 'internal-error' : this.port.decideAgain(this.permit);
+      if (typeof again === 'string') return this.fail(again);
+    }
     this.writer.begin();
     const open = upstream.write(this.writer, parts);
     if (!open) this.pauseRequest();
@@ -112,7 +117,7 @@ export class Exchange implements UpstreamOwner {
     if (this.request.tunnel && upstream !== null && port.due.halfClosed && port.socket.writableFinished) {
       // Its last bytes may still be on their way to the application.
       this.upstream = null;
-      this.pool.retire(upstream);
+      this.port.route.pool.retire(upstream);
       this.cancel();
       return true;
     }
@@ -204,7 +209,7 @@ export class Exchange implements UpstreamOwner {
     if (!untouched || !mayRetryAfter(upstream, this.port.head.method)) return this.fail('upstream-reset');
     this.retried = true;
     this.sent = false;
-    this.attempt(this.pool.connect(this, this.port.route.lane));
+    this.attempt(this.port.route.pool.connect(this, this.port.route.lane));
   }
 
   private attempt(upstream: UpstreamConnection | Reason): void {
@@ -213,7 +218,7 @@ export class Exchange implements UpstreamOwner {
     if (upstream.connected) return this.send();
     this.waiting.start();
     this.pauseRequest();
-    this.port.due.arm(this.pool.options.connectTimeoutMs, 'upstream-connect-timeout');
+    this.port.due.arm(this.port.route.pool.options.connectTimeoutMs, 'upstream-connect-timeout');
   }
 
   private send(): void {
@@ -249,10 +254,6 @@ export class Exchange implements UpstreamOwner {
   /** RFC 9110 section 10.1.1: the caller waits for the application's 100 before it sends its body. */
   private get awaitsContinue(): boolean {
     return this.port.head.expectContinue && !this.response.continued && !this.request.body.touched;
-  }
-
-  private get pool(): UpstreamPool {
-    return this.port.route.pool;
   }
 
   /** The answer to CONNECT (RFC 9110 section 9.3.6); nothing goes to the server before the gate opens. */
@@ -291,7 +292,7 @@ export class Exchange implements UpstreamOwner {
     if (upstream !== null && reusable) {
       if (this.responsePaused) upstream.socket.resume();
       this.stalled.stop();
-      this.pool.release(upstream, this.stalled.totalMs);
+      this.port.route.pool.release(upstream, this.stalled.totalMs);
     } else upstream?.destroy();
     this.port.completed(response.persist && done);
   }

@@ -82,6 +82,8 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
     return this.head.path;
   }
   get host(): string {
+    // A URL without a port may lead to another port than its scheme's: policies judge what is connected to.
+    if (this.destination !== null) return authorityOf(this.destination);
     return this.forwarding.host(this.head);
   }
   get httpMinor(): number {
@@ -176,3 +178,6 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
     return this.head.headerValues('x-forwarded-for')?.join(',') ?? '';
   }
 }
+
+const authorityOf = ({ host, port }: NamedDestination): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

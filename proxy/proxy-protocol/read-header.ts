@@ -7,7 +7,7 @@ import { parseHeader } from './parse-header.ts';
 /** Told exactly once. */
 export interface HeaderOutcome {
   /** `ends` is null when the header speaks of the TCP connection itself. */
-  whole(ends: ConnectionEnds | null): void;
+  whole(ends: ConnectionEnds | null, bytes: number): void;
   failed(message: string): void;
 }
 
@@ -31,7 +31,7 @@ export function readHeader(socket: net.Socket, outcome: HeaderOutcome): void {
     socket.pause();
     if (read.state === 'refused') return outcome.failed(read.fault);
     if (held.length > read.length) socket.unshift(held.subarray(read.length));
-    outcome.whole(read.ends);
+    outcome.whole(read.ends, read.length);
   };
   socket.on('data', take);
   socket.once('end', gone);

@@ -15,6 +15,13 @@ const POLICY = `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: all, namespace: shop }
 spec: { rules: [{}] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: not-there, namespace: shop }
+spec:
+  action: DENY
+  rules: [{ to: [{ operation: { hosts: ["127.0.0.1", "[::1]", "port.allowed.test:PORT"] } }] }]
 `;
 
 /** Names below the allowed wildcard and where they lead. */
@@ -78,7 +85,7 @@ beforeAll(async () => {
     ...Object.fromEntries(NAMES.map(([name, to]) => [`${name}.allowed.test`, to])),
     'fine.allowed.test': [OUTSIDE],
     'rebinding.allowed.test': [[OUTSIDE], [INSIDE]],
-    'cname.allowed.test': [METADATA],
+    'port.allowed.test': [OUTSIDE],
   };
   dns = await DnsServer.start(zone);
   stage = await Stage.create({ account: 'web' });
@@ -89,8 +96,10 @@ beforeAll(async () => {
 dnsServers: ["${dns.address}"]
 destinations:
   - { host: "*.allowed.test", ${here} }
-  - { host: "*.allowed.test", ${here}, tls: originate }`,
-    policies: { 'all.yaml': POLICY },
+  - { host: "*.allowed.test", ${here}, tls: originate }
+  - { host: ${OUTSIDE}, port: ${port} }
+  - { host: "::1", port: ${port} }`,
+    policies: { 'all.yaml': POLICY.replace('PORT', String(port)) },
   });
 });
 
@@ -205,6 +214,30 @@ test('a name that leads outside first and inside then is asked anew, and refused
   expect(await ask(FORMS.CONNECT(to))).toContain('"code":"private-destination"');
   expect(questions()).toBe(2);
   expect(reached).toEqual(['outside']);
+});
+
+test.each([
+  { to: '127.0.0.1:PORT', status: 403 },
+  { to: '[::ffff:127.0.0.1]:PORT', status: 403 },
+  { to: '[::ffff:7f00:1]:PORT', status: 403 },
+  { to: '[::1]:PORT', status: 403 },
+  { to: '[0:0:0:0:0:0:0:1]:PORT', status: 403 },
+  { to: '[::1]:0PORT', status: 400 },
+  { to: 'port.allowed.test:PORT', status: 403 },
+  { to: 'port.allowed.test.:PORT', status: 403 },
+  { to: 'port.allowed.test:0PORT', status: 400 },
+])('what a DENY names is denied in every spelling: $to', async ({ to, status }) => {
+  reached = [];
+  const answer = await ask(FORMS.CONNECT(to.replace('PORT', String(port))));
+  expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  expect(reached).toEqual([]);
+});
+
+test('what a DENY names with its port is denied in a URL without one', async () => {
+  reached = [];
+  const answer = await ask(FORMS.GET('port.allowed.test'));
+  expect(answer).toContain('"code":"deny-rule"');
+  expect(reached).toEqual([]);
 });
 
 test('a Host that names another server than the URL decides nothing', async () => {

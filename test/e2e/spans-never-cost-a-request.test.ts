@@ -163,6 +163,7 @@ test('what the collector refuses is not sent again: 400', async () => {
   );
   expect(failed).toBeGreaterThan(0);
   expect(exported).toBeGreaterThanOrEqual(2);
+  await proxy.line((one) => one['msg'] === 'spans are exported again');
   expect(told(proxy, 'spans are exported again')).toBe(1);
 });
 

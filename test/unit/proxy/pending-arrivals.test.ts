@@ -121,3 +121,19 @@ test('those that are here long enough are told in order, and may be forgotten me
   ]);
   expect(arrivals.size).toBe(1);
 });
+
+test('behind one balancer, who has many places gives one up, and who says nothing as well', () => {
+  const arrivals = new PendingArrivals({ places: 3, waiting: 9 });
+  const by = (ip: string, bytesRead: number): Arrival => {
+    const one = arrival('balancer');
+    Object.defineProperty(one.socket, 'bytesRead', { value: bytesRead });
+    return Object.assign(one, {
+      headerBytes: 28,
+      client: { source: { ip, port: 1 }, destination: { ip: 'd', port: 2 }, from: 'proxy-protocol' },
+    });
+  };
+  const [silent, goesOn, alone] = [by('a', 28), by('a', 545), by('b', 545)];
+  for (const one of [silent, goesOn, alone]) expect(arrivals.place(one, 0)).toBe(true);
+  arrivals.wait(arrival('balancer'), 1);
+  expect([...arrivals.old(2_000)]).toEqual([silent, goesOn]);
+});
