@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import tls from 'node:tls';
 import type { DestinationConfig } from '../../core/config/config.ts';
-import { formatIp, parseIp } from '../../core/ip.ts';
+import { canonicalIp } from '../../core/ip.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Reason } from '../../core/reasons.ts';
 import { type PoolOptions, UpstreamPool } from '../forward/pool.ts';
@@ -98,7 +98,9 @@ class Destination {
 
   constructor(config: DestinationConfig, options: DestinationOptions) {
     this.config = config;
-    this.host = canonical(config.host.startsWith('*.') ? config.host.slice(1) : config.host);
+    this.host = config.host.startsWith('*.')
+      ? config.host.slice(1)
+      : (canonicalIp(config.host) ?? config.host);
     this.options = options;
     this.addresses = new PublicAddresses(config.addresses);
   }
@@ -150,8 +152,9 @@ export function splitAuthority(authority: string): Authority {
   const bracket = authority.lastIndexOf(']');
   const colon = authority.indexOf(':', Math.max(0, bracket));
   const name = colon < 0 ? authority : authority.slice(0, colon);
+  const host = bracket < 0 ? name : name.slice(1, bracket);
   return {
-    host: canonical(bracket < 0 ? name : name.slice(1, bracket)),
+    host: canonicalIp(host) ?? host,
     port: colon < 0 ? null : Number(authority.slice(colon + 1)),
   };
 }
@@ -164,9 +167,4 @@ function isPlainName(host: string): boolean {
     if (!plain && c !== 0x2d && c !== 0x2e && c !== 0x5f) return false;
   }
   return true;
-}
-
-function canonical(host: string): string {
-  const ip = parseIp(host);
-  return ip === null ? host : formatIp(ip);
 }

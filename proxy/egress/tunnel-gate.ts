@@ -13,7 +13,8 @@ export class TunnelGate {
   /** True once the first of them did. */
   passed = false;
   private readonly host: string;
-  private readonly reader = new ClientHelloReader();
+  /** Null once the gate is open: a tunnel may live long, and needs its memory no more. */
+  private reader: ClientHelloReader | null = new ClientHelloReader();
 
   /** `authority`: of the CONNECT, canonical. */
   constructor(authority: string) {
@@ -22,15 +23,17 @@ export class TunnelGate {
 
   /** Takes the caller's next bytes; adds those that go on to `parts`. */
   take(bytes: Buffer, parts: Buffer[]): void {
-    if (this.open) return void parts.push(bytes);
+    const { reader } = this;
+    if (reader === null) return void parts.push(bytes);
     if (this.fault !== null) return;
-    const hello = this.reader.push(bytes);
+    const hello = reader.push(bytes);
     if (hello === null) return;
     if ('fault' in hello) this.fault = hello.fault === 'not-tls' ? 'tunnel-not-tls' : 'sni-mismatch';
     else if (!this.names(hello.name)) this.fault = 'sni-mismatch';
     else {
       this.open = true;
-      parts.push(this.reader.bytes);
+      parts.push(reader.bytes);
+      this.reader = null;
     }
   }
 
