@@ -19,6 +19,7 @@ export const PROGRAMS = [
   'peers/processes/node-https-http-proxy',
   'peers/processes/node-https-undici',
   'peers/processes/raw-relay',
+  'peers/processes/raw-relay-outbound',
 ] as const;
 
 export type Program = (typeof PROGRAMS)[number];

@@ -10,6 +10,7 @@ import { ours } from '../peers/ours.ts';
 import { oursOutbound } from '../peers/ours-outbound.ts';
 import type { OutboundPeer } from '../peers/outbound.ts';
 import type { RunningPeer } from '../peers/peer.ts';
+import { rawRelayOutbound } from '../peers/raw-relay-outbound.ts';
 import { cpuOf, differences, median, pointTable, seriesOf } from '../points.ts';
 import type { Point } from '../result.ts';
 import { ratios } from '../statistics.ts';
@@ -87,7 +88,7 @@ async function run(bench: Bench): Promise<Found> {
 }
 
 async function startPairs(bench: Bench): Promise<{ pairs: Pair[]; notes: string[] }> {
-  const outbounds = [oursOutbound, haproxyOutbound, envoyOutbound];
+  const outbounds = [oursOutbound, haproxyOutbound, envoyOutbound, rawRelayOutbound];
   const { contestants, notes: skipped } = await bench.lineUp.of(outbounds.map(({ inbound }) => inbound));
   const notes = [...skipped];
   const pairs: Pair[] = [];
@@ -160,14 +161,20 @@ export function pairClaims(points: readonly Point[], rounds: number): Claim[] {
   );
   const of = (name: string): Point | undefined =>
     points.find(({ peer, variant }) => peer === name && variant === RATE);
-  const [mine, floor] = [of(ours.name), of(direct.name)];
+  const [mine, theirs, floor] = [of(ours.name), of(haproxy.name), of(direct.name)];
   const late = [mine, floor].some((point) => point !== undefined && isLate(point));
+  const addedBy = (point: Point | undefined): number[] =>
+    differences(point, floor, ({ latencyUs }) => latencyUs.p95 / 1_000);
   const added = upperBound({
     text: `pair: added p95 of both proxies at ${RATE} < ${ADDED_P95_MS_MAX} ms`,
     bound: ADDED_P95_MS_MAX,
-    values: late ? [] : differences(mine, floor, ({ latencyUs }) => latencyUs.p95 / 1_000),
+    values: late ? [] : addedBy(mine),
     unit: ' ms',
     rounds,
+    // Where two of the fastest proxy do not meet the bound either, the machine is what was measured.
+    ...(theirs === undefined
+      ? {}
+      : { floor: { name: 'the pair of haproxy', values: addedBy(theirs), max: ADDED_P95_MS_MAX } }),
     missing: late ? 'the load itself woke too late' : 'needs sallyport and direct in this run',
   });
   return [...cpu, added];
