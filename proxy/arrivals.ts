@@ -16,7 +16,7 @@ import type { OwnIdentity } from './tls/own-identity.ts';
 export interface ArrivalsDeps {
   readonly runtime: Runtime;
   readonly ref: ListenerRef;
-  readonly config: Pick<ListenerConfig, 'mtls' | 'limits' | 'timeouts' | 'proxyProtocol'>;
+  readonly config: Pick<ListenerConfig, 'mtls' | 'protocol' | 'limits' | 'timeouts' | 'proxyProtocol'>;
   readonly graceAfterExpiryMs: number;
   /** The proxy's current identity; null while there is none. */
   readonly identity: () => OwnIdentity | null;
@@ -175,6 +175,7 @@ export class Arrivals {
       context: own.context,
       own: () => identity() ?? own,
       requestCertificate: config.mtls !== 'server-tls',
+      http2: config.protocol === 'http',
       graceAfterExpiryMs,
       now,
     };

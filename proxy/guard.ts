@@ -1,22 +1,22 @@
 // The connection guard: after a swap of policies or bundles everything live is judged again, and only what is
 // now denied or untrusted is ended (ztunnel's connection guard).
 import type { Clock } from '../core/clock.ts';
-import type { Downstream } from './http1/downstream.ts';
+import type { CallerConnection, LiveRequest } from './caller-connection.ts';
 import { SlicedWalk } from './sliced-walk.ts';
 import type { OwnIdentity } from './tls/own-identity.ts';
 
 export interface GuardOptions {
   readonly clock: Clock;
   readonly revokeGraceMs: number;
-  readonly connections: () => Iterable<Downstream>;
+  readonly connections: () => Iterable<CallerConnection>;
   /** Told of a request that could not be judged again. */
   readonly defect: (error: unknown) => void;
 }
 
 export class Guard {
   private readonly options: GuardOptions;
-  private readonly requests: SlicedWalk<Downstream>;
-  private readonly peers: SlicedWalk<Downstream>;
+  private readonly requests: SlicedWalk<CallerConnection>;
+  private readonly peers: SlicedWalk<CallerConnection>;
   private identity: OwnIdentity | null = null;
 
   constructor(options: GuardOptions) {
@@ -44,21 +44,21 @@ export class Guard {
     this.peers.close();
   }
 
-  private rejudge(connection: Downstream): void {
+  private rejudge(connection: CallerConnection): void {
     try {
-      connection.rejudge(() => this.revoke(connection));
+      connection.rejudge((request) => this.revoke(request));
     } catch (error) {
       this.options.defect(error);
       connection.destroy(); // what cannot be judged does not go on
     }
   }
 
-  private revoke(connection: Downstream): void {
-    if (this.options.revokeGraceMs === 0) return connection.revoke();
-    const request = connection.request.requestId;
+  private revoke(live: LiveRequest): void {
+    if (this.options.revokeGraceMs === 0) return live.revoke();
+    const { requestId } = live.request;
     this.options.clock.after(this.options.revokeGraceMs, () => {
       // The same request, and still denied by the table that is in force when the grace ends.
-      if (connection.request.requestId === request) connection.rejudge(() => connection.revoke());
+      if (live.request.requestId === requestId) live.rejudge(() => live.revoke());
     });
   }
 }

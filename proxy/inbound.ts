@@ -2,11 +2,12 @@
 // reason, one record.
 import { REASONS, type Reason } from '../core/reasons.ts';
 import type { Permit } from './decide.ts';
-import type { Downstream } from './http1/downstream.ts';
+import { grpcResponse, grpcStatusOf, type Refusal } from './grpc.ts';
 import { problemResponse, statusOf } from './respond.ts';
+import type { ServedRequest } from './served-request.ts';
 
 /** Serves the request whose head was just read on `c`. */
-export function serveRequest(c: Downstream): void {
+export function serveRequest(c: ServedRequest): void {
   const wallMs = c.context.runtime.clock.now();
   const refusal = admit(c, wallMs);
   if (refusal !== null) return refuse(c, refusal);
@@ -21,7 +22,7 @@ export function serveRequest(c: Downstream): void {
 }
 
 /** What is refused before any rule is asked. */
-function admit(c: Downstream, wallMs: number): Reason | null {
+function admit(c: ServedRequest, wallMs: number): Reason | null {
   const { context, peer } = c;
   if (c.refusing !== null) return c.refusing;
   if (context.requestsInFlight > context.options.requestsInFlightMax) return 'request-limit';
@@ -32,7 +33,7 @@ function admit(c: Downstream, wallMs: number): Reason | null {
 }
 
 /** Asks the rule table at `wallMs`, Unix milliseconds; a defect in the evaluation denies. */
-export function decide(c: Downstream, wallMs: number): Permit | null {
+export function decide(c: ServedRequest, wallMs: number): Permit | null {
   try {
     return c.judge.decide(c.request, wallMs);
   } catch (error) {
@@ -45,18 +46,13 @@ export function decide(c: Downstream, wallMs: number): Permit | null {
  * Answers the request on `c` with `reason`; the connection persists only when its next byte is surely a
  * request.
  */
-export function refuse(c: Downstream, reason: Reason): void {
+export function refuse(c: ServedRequest, reason: Reason): void {
   const { head, request, peer, judge } = c;
   const status = statusOf(reason, judge.decision?.denyStatus);
   if (status === 0 || reason === 'client-closed') return c.abort(reason);
   const readable = head.fault === null && head.method !== '';
-  const persist =
-    readable &&
-    head.keepAlive &&
-    head.minor === 1 &&
-    REASONS[reason].source !== 'internal' &&
-    c.mayPersist() &&
-    endsBody(c);
+  const persist = readable && REASONS[reason].source !== 'internal' && c.persists();
+  if (request.isGrpc && readable) return refuseCall(c, reason, status);
   const text = problemResponse({
     reason,
     status,
@@ -71,17 +67,25 @@ export function refuse(c: Downstream, reason: Reason): void {
   c.reply(text, persist);
 }
 
-/**
- * True when the next byte from the caller is surely a request; passes over a small refused body that is
- * already here.
- */
-function endsBody({ head, input, exchange }: Downstream): boolean {
-  if (exchange !== null) return exchange.request.body.done && exchange.request.body.fault === null;
-  return !head.bodyExpected || (!head.chunked && input.skip(head.contentLength));
+/** A gRPC client reads the status of its call, not that of HTTP. */
+function refuseCall(c: ServedRequest, reason: Reason, status: number): void {
+  const { request } = c;
+  const text = grpcResponse(refusalOf(c, reason, status));
+  request.status = 200;
+  request.bytesOut += text.length;
+  finishRequest(c, reason);
+  c.reply(text, true);
+}
+
+/** What the caller of a gRPC call is told of `reason`; the record gets its code. */
+export function refusalOf({ request }: ServedRequest, reason: Reason, status: number): Refusal {
+  request.grpcStatus = grpcStatusOf(reason, status);
+  const message = status === 404 ? 'not-found' : reason; // chosen to hide a workload
+  return { grpcStatus: request.grpcStatus, message, requestId: request.requestId };
 }
 
 /** The record phase: `failure` is what ended the request, null when its response was complete. */
-export function finishRequest(c: Downstream, failure: Reason | null): void {
+export function finishRequest(c: ServedRequest, failure: Reason | null): void {
   const { request, judge, exchange, head, context } = c;
   const { recorder } = context.runtime;
   if (request.recorded) return;
@@ -103,6 +107,6 @@ export function finishRequest(c: Downstream, failure: Reason | null): void {
   context.requestsInFlight--;
   if (failure !== null && REASONS[failure].source === 'upstream')
     recorder.upstreamError(context.ref, failure);
-  recorder.connectionActive(context.ref, false);
+  c.requestOver();
   recorder.request(request);
 }

@@ -59,7 +59,7 @@ export class Shutdown {
   /** Ends what did not finish: with an answer where none has begun, and with its line in the log. */
   private cut(): void {
     for (const { connections } of this.listeners)
-      for (const { exchange } of [...connections]) exchange?.fail('draining');
+      for (const connection of [...connections]) connection.cut('draining');
   }
 
   private async untilEmpty(untilMs: number): Promise<void> {

@@ -1,11 +1,13 @@
 // What all connections of one HTTP listener share: its options in milliseconds and bytes, its pool, its
 // counters.
+import type net from 'node:net';
+import type { CallerConnection } from './caller-connection.ts';
 import type { Upstreams } from './forward/upstreams.ts';
-import type { Downstream } from './http1/downstream.ts';
 import type { ExchangeOptions } from './http1/exchange-port.ts';
 import type { Exchanges } from './http1/exchanges.ts';
 import type { ForwardedMode } from './http1/forward-head.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
+import type { SessionParts } from './http2/session.ts';
 import type { ListenerRef } from './record/record.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -15,6 +17,8 @@ export interface HttpListenerOptions {
   readonly idleTimeoutMs: number;
   readonly connectionAgeMs: number;
   readonly requestsInFlightMax: number;
+  /** Requests that one HTTP/2 connection may have in flight. */
+  readonly streamsMax: number;
   readonly forwarded: ForwardedMode;
 }
 
@@ -24,10 +28,14 @@ export interface HttpListenerContext {
   readonly upstreams: Upstreams;
   readonly exchanges: Exchanges;
   readonly options: HttpListenerOptions;
+  /** What all its HTTP/2 connections share. */
+  readonly http2: SessionParts;
   /** Its set of protected names is replaced when the policies change. */
   readonly parserOptions: RequestParserOptions;
   readonly graceAfterExpiryMs: number;
   requestsInFlight: number;
+  /** `connection` speaks HTTP/2, of which `chunk` are the first bytes; it was taken off `socket`. */
+  switchToHttp2(connection: CallerConnection, socket: net.Socket, chunk: Buffer): void;
   /** Called once when a connection is gone. */
-  closed(connection: Downstream): void;
+  closed(connection: CallerConnection): void;
 }

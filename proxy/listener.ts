@@ -4,8 +4,10 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import type { ListenerConfig } from '../core/config/config.ts';
 import { SallyportError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { Reason } from '../core/reasons.ts';
 import { Arrivals } from './arrivals.ts';
+import type { CallerConnection } from './caller-connection.ts';
 import { Destinations } from './egress/destinations.ts';
 import type { Resolve } from './egress/resolve.ts';
 import { UpstreamPool } from './forward/pool.ts';
@@ -13,8 +15,11 @@ import { OneUpstream, type Upstreams } from './forward/upstreams.ts';
 import { Downstream } from './http1/downstream.ts';
 import { Exchanges } from './http1/exchanges.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
+import { ClientPool } from './http2/client-pool.ts';
+import { ServerSession } from './http2/server-session.ts';
+import type { SessionParts } from './http2/session.ts';
 import type { HttpListenerContext, HttpListenerOptions } from './listener-context.ts';
-import { createPeer } from './peer.ts';
+import { createPeer, type Peer } from './peer.ts';
 import type { Arrival } from './pending-arrivals.ts';
 import type { ListenerRef } from './record/record.ts';
 import type { Runtime } from './runtime.ts';
@@ -28,6 +33,7 @@ export interface ListenerDeps {
   readonly ref: ListenerRef;
   readonly config: ListenerConfig;
   readonly options: HttpListenerOptions;
+  readonly http2: SessionParts;
   readonly parserOptions: RequestParserOptions;
   readonly graceAfterExpiryMs: number;
   /** How the names of destinations are resolved. */
@@ -47,15 +53,16 @@ export class HttpListener implements HttpListenerContext, Swept {
   readonly upstreams: Upstreams;
   readonly exchanges: Exchanges;
   readonly options: HttpListenerOptions;
+  readonly http2: SessionParts;
   readonly parserOptions: RequestParserOptions;
   readonly graceAfterExpiryMs: number;
   requestsInFlight = 0;
-  readonly connections = new Set<Downstream>();
+  readonly connections = new Set<CallerConnection>();
   private readonly deps: ListenerDeps;
   private readonly server: net.Server;
   private readonly arrivals: Arrivals;
   /** Connections that only identity.graceAfterExpiry keeps, each counted once. */
-  private readonly failedOpen = new WeakSet<Downstream>();
+  private readonly failedOpen = new WeakSet<CallerConnection>();
   private readonly perIdentity = new Map<string, number>();
   private readonly idPrefix = randomBytes(6).toString('hex');
   private opened = 0;
@@ -65,6 +72,7 @@ export class HttpListener implements HttpListenerContext, Swept {
     this.ref = deps.ref;
     this.runtime = deps.runtime;
     this.options = deps.options;
+    this.http2 = deps.http2;
     this.parserOptions = deps.parserOptions;
     this.graceAfterExpiryMs = deps.graceAfterExpiryMs;
     this.upstreams = this.createUpstreams();
@@ -129,9 +137,9 @@ export class HttpListener implements HttpListenerContext, Swept {
     this.upstreams.sweep(nowMs);
   }
 
-  closed(connection: Downstream): void {
+  closed(connection: CallerConnection): void {
     if (!this.connections.delete(connection)) return;
-    connection.route.leave();
+    connection.leave();
     this.runtime.recorder.connectionClosed(this.ref);
     const { identity, facts } = connection.peer;
     const { principal } = facts;
@@ -139,6 +147,15 @@ export class HttpListener implements HttpListenerContext, Swept {
     const left = (this.perIdentity.get(principal) ?? 1) - 1;
     if (left === 0) this.perIdentity.delete(principal);
     else this.perIdentity.set(principal, left);
+  }
+
+  switchToHttp2(connection: CallerConnection, socket: net.Socket, chunk: Buffer): void {
+    const { peer } = connection;
+    this.connections.delete(connection);
+    connection.leave();
+    const session = new ServerSession(this, peer, socket, socket);
+    this.connections.add(session);
+    session.take(chunk);
   }
 
   private createUpstreams(): Upstreams {
@@ -168,8 +185,14 @@ export class HttpListener implements HttpListenerContext, Swept {
       connectionsMax: upstream.maxConnections,
       tellsCaller: upstream.proxyProtocol === 'v2',
       tls: upstream.tls === 'off' ? null : { ...mutual, peers: new PeerIds(upstream.peers) },
+      alpn: upstream.protocol === 'h2' ? 'h2' : 'http/1.1',
     });
-    return new OneUpstream(pool);
+    if (upstream.protocol === 'http1') return new OneUpstream(pool);
+    const { headBytesMax } = this.parserOptions;
+    const { chunked: trailers } = this.options.exchange;
+    return new OneUpstream(
+      new ClientPool(pool, { ...this.http2, headBytesMax, trailers, streamsMax: LIMITS.upstreamStreams }),
+    );
   }
 
   private open({ socket, sourceIp, destinationIp, client }: Arrival, secured: Secured | null): void {
@@ -192,8 +215,7 @@ export class HttpListener implements HttpListenerContext, Swept {
     const { ip: remoteIp } = client.source;
     const detail = { sourceIp, remoteIp, remoteIpFrom: client.from, principal, message: '' };
     if (secured !== null) runtime.recorder.handshake(ref, 'ok', detail);
-    const connection = new Downstream(this, peer, secured?.socket ?? socket, socket);
-    if (secured === null) socket.resume();
+    const connection = this.connect(peer, socket, secured);
     this.connections.add(connection);
     runtime.recorder.connectionOpened(ref);
     if (secured?.failOpen === true) this.failOpen(connection);
@@ -201,17 +223,25 @@ export class HttpListener implements HttpListenerContext, Swept {
     const count = (this.perIdentity.get(principal) ?? 0) + 1;
     this.perIdentity.set(principal, count);
     if (count <= this.deps.config.limits.connectionsPerIdentity) return;
-    connection.refusing = 'identity-connection-limit';
-    connection.due.arm(REFUSED_MS, 'idle-timeout');
+    connection.refuseAll('identity-connection-limit', REFUSED_MS);
+  }
+
+  /** RFC 9113 section 3: over TLS by ALPN, in plaintext by the first bytes. */
+  private connect(peer: Peer, raw: net.Socket, secured: Secured | null): CallerConnection {
+    if (secured?.protocol === 'h2') return new ServerSession(this, peer, secured.socket, raw);
+    if (secured !== null) return new Downstream(this, peer, secured.socket, raw);
+    const connection = new Downstream(this, peer, raw, raw);
+    raw.resume();
+    return connection;
   }
 
   /** An SVID that expires on a live connection fails open as well. */
-  private noticeGrace(connection: Downstream): void {
+  private noticeGrace(connection: CallerConnection): void {
     const expiredAtMs = connection.peer.expiresAtMs - this.graceAfterExpiryMs;
     if (this.runtime.sweeper.wallMs >= expiredAtMs) this.failOpen(connection);
   }
 
-  private failOpen(connection: Downstream): void {
+  private failOpen(connection: CallerConnection): void {
     if (this.failedOpen.has(connection)) return;
     this.failedOpen.add(connection);
     const { runtime, ref } = this;

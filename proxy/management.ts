@@ -42,8 +42,13 @@ function adminSources(proxy: ProxyServer, deps: ProxyDeps): AdminSources {
       return { mode: proxy.enforcement.mode, ...state, rules: ruleIds(table) };
     },
     connections: function* () {
-      for (const { peer, state, context } of proxy.connections()) {
-        yield { ...peer.record, listener: context.ref.name, state, expiresAt: isoTime(peer.expiresAtMs) };
+      for (const { peer, state } of proxy.connections()) {
+        yield {
+          ...peer.record,
+          listener: peer.record.listener.name,
+          state,
+          expiresAt: isoTime(peer.expiresAtMs),
+        };
       }
     },
     flowTexts: () => proxy.recorder.flowTexts(),

@@ -9,15 +9,18 @@ import { nearest } from '../policy/near.ts';
 import type { NearRule } from '../policy/request.ts';
 import type { LoadOutcome, PolicySource, PolicyState } from '../policy/source.ts';
 import { referencedHeaders } from '../policy/table.ts';
+import type { CallerConnection } from './caller-connection.ts';
 import type { Enforcement } from './decide.ts';
 import { type DescriptorUse, shareDescriptors } from './descriptors.ts';
 import { boundedResolve, resolveBy, systemResolve } from './egress/resolve.ts';
 import { Guard } from './guard.ts';
 import type { ChunkedOptions } from './http1/chunked.ts';
-import type { Downstream } from './http1/downstream.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
 import { ProtectedNames } from './http1/protected-names.ts';
 import { RequestState } from './http1/request-state.ts';
+import { Scratch } from './http2/hpack/decoder.ts';
+import { Outputs } from './http2/output.ts';
+import type { SessionParts } from './http2/session.ts';
 import { Shutdown } from './lifecycle.ts';
 import { HttpListener } from './listener.ts';
 import { listenerOptions } from './listener-options.ts';
@@ -64,6 +67,7 @@ export class ProxyServer {
   /** True once every listener is bound. */
   listening = false;
   private identity: OwnIdentity | null = null;
+  private readonly http2: SessionParts = { outputs: new Outputs(), scratch: new Scratch() };
   private protectedNames: ProtectedNames;
 
   constructor(deps: ProxyDeps) {
@@ -150,7 +154,7 @@ export class ProxyServer {
   }
 
   /** Every open connection of every listener. */
-  *connections(): Iterable<Downstream> {
+  *connections(): Iterable<CallerConnection> {
     for (const listener of this.listeners) yield* listener.connections;
   }
 
@@ -227,6 +231,7 @@ export class ProxyServer {
       ref,
       config,
       options: listenerOptions(config, chunked),
+      http2: this.http2,
       parserOptions,
       graceAfterExpiryMs: this.deps.config.identity.graceAfterExpiry,
       identity: () => this.identity,

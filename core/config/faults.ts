@@ -122,6 +122,19 @@ function upstreamFaults(
       `the upstream of \`${name}\` has \`proxyProtocol: ${upstream.proxyProtocol}\` and \`tls: mutual\`: the header stands before TLS, where anybody on the way can change it`,
       'remove `proxyProtocol`: the certificate says who calls; or `tls`, for an application beside this proxy',
     );
+  const http2 = upstream.protocol !== 'http1';
+  if (http2 && (upstream.protocol === 'h2') !== (upstream.tls === 'mutual'))
+    fault(
+      'upstream',
+      `the upstream of \`${name}\` has \`protocol: ${upstream.protocol}\` and \`tls: ${upstream.tls}\``,
+      '`h2c` is HTTP/2 in plaintext, `h2` is HTTP/2 over `tls: mutual`',
+    );
+  if (http2 && upstream.proxyProtocol !== 'off')
+    fault(
+      'upstream',
+      `the upstream of \`${name}\` has \`proxyProtocol\` and HTTP/2, whose connections are shared by callers`,
+      'remove `proxyProtocol`: each request says who calls in x-forwarded-client-cert; or use `protocol: http1`',
+    );
   if (direction === 'outbound' && upstream.tls === 'off')
     fault(
       'upstream',

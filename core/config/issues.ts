@@ -22,11 +22,7 @@ const KEYS_NOT_BUILT = new Set([
   'listeners[].routes',
   'listeners[].upstream.endpoints',
 ]);
-const VALUES_NOT_BUILT = new Set([
-  'listeners[].protocol=tcp',
-  'listeners[].protocol=postgres',
-  'listeners[].upstream.protocol=h2c',
-]);
+const VALUES_NOT_BUILT = new Set(['listeners[].protocol=tcp', 'listeners[].protocol=postgres']);
 const NOT_BUILT = {
   code: 'ERR_CONFIG_NOT_BUILT',
   hint: 'this version does not have it; docs/config.md lists what it has',

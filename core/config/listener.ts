@@ -23,7 +23,11 @@ import { CIDR, DESTINATION_HOST, DNS_SERVER, NAME, PEER, PEER_BLOCK } from './ru
 const upstream = section(
   {
     address: connectAddress('Where the application listens.'),
-    protocol: choice(['http1'], 'http1', 'What the application speaks.'),
+    protocol: choice(
+      ['http1', 'h2c', 'h2'],
+      'http1',
+      'What it speaks: HTTP/1.1; HTTP/2 in plaintext, without being asked; HTTP/2 over mutual TLS.',
+    ),
     connectTimeout: duration(
       { default: '1s', min: '10ms', max: '1m' },
       'Time for a connection to it, the TLS handshake included.',
@@ -115,7 +119,7 @@ export const listener = section(
     protocol: choice(
       ['http', 'http-proxy'],
       'http',
-      '`http`: HTTP/1.1 with WebSocket upgrades. `http-proxy`: the same for a caller that names its destination (CONNECT, absolute-form).',
+      '`http`: HTTP/1.1 with WebSocket upgrades, HTTP/2, gRPC. `http-proxy`: HTTP/1.1 for a caller that names its destination (CONNECT, absolute-form).',
     ),
     mtls: optionalChoice(
       ['strict', 'permissive', 'server-tls', 'off'],

@@ -125,6 +125,7 @@ class Destination {
       idleTimeoutMs: config.idleTimeout,
       connectionsMax: config.maxConnections,
       tls: config.tls === 'originate' ? { kind: 'web', context: () => this.secureContext() } : null,
+      alpn: 'http/1.1',
       tellsCaller: false,
       lookup: guardedLookup(options.resolve, addresses),
       buffer: options.buffer,

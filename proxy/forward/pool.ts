@@ -6,11 +6,12 @@ import type { OwnIdentity } from '../tls/own-identity.ts';
 import { verifyPeer } from '../tls/verify-peer.ts';
 import { Lane } from './lane.ts';
 import {
+  type ConnectionHome,
   createReadBuffer,
   UpstreamConnection,
-  type UpstreamOwner,
   type UpstreamTarget,
 } from './upstream-connection.ts';
+import type { ManagedPool, UpstreamOwner } from './upstream-link.ts';
 
 export interface PoolOptions extends UpstreamTarget {
   /** Every caller connection has a lane of its own. */
@@ -28,13 +29,13 @@ export interface PoolOptions extends UpstreamTarget {
   readonly coarseWall: () => number;
 }
 
-export class UpstreamPool {
+export class UpstreamPool implements ManagedPool, ConnectionHome {
+  readonly framed = false;
   readonly options: PoolOptions;
   /** The lane of all requests, unless the application is told who calls. */
   readonly shared = new Lane(null);
   private readonly all = new Set<UpstreamConnection>();
   private readonly buffer: Buffer;
-  private readonly gone = (connection: UpstreamConnection): void => this.forget(connection);
 
   constructor(options: PoolOptions) {
     this.options = options;
@@ -74,7 +75,7 @@ export class UpstreamPool {
     if (tls?.kind === 'mutual' && (own === null || tls.now() >= own.state.notAfterMs)) return 'no-identity';
     if (this.all.size >= connectionsMax || sockets.full) this.longestIdle()?.destroy();
     if (this.all.size >= connectionsMax || !sockets.take()) return 'upstream-limit';
-    const connection = new UpstreamConnection(this.options, { own, lane, buffer: this.buffer }, this.gone);
+    const connection = new UpstreamConnection(this.options, { own, lane, buffer: this.buffer }, this);
     connection.owner = owner;
     this.all.add(connection);
     return connection;
@@ -142,6 +143,13 @@ export class UpstreamPool {
     for (const connection of this.all) connection.destroy();
   }
 
+  gone(connection: UpstreamConnection): void {
+    if (this.all.delete(connection)) this.options.sockets.free();
+    const { idle } = connection.lane;
+    const at = idle.indexOf(connection);
+    if (at >= 0) idle.splice(at, 1);
+  }
+
   /** Of any lane: an idle connection of one caller does not keep another caller out. */
   private longestIdle(): UpstreamConnection | null {
     let longest: UpstreamConnection | null = null;
@@ -167,12 +175,5 @@ export class UpstreamPool {
   private withdraw(connection: UpstreamConnection, message: string): void {
     if (connection.owner === null) connection.destroy();
     else connection.refuse('upstream-untrusted', message);
-  }
-
-  private forget(connection: UpstreamConnection): void {
-    if (this.all.delete(connection)) this.options.sockets.free();
-    const { idle } = connection.lane;
-    const at = idle.indexOf(connection);
-    if (at >= 0) idle.splice(at, 1);
   }
 }

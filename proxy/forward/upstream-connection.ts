@@ -6,22 +6,11 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import type { HeadWriter } from '../http1/head-writer.ts';
+import type { RequestBytes } from '../http1/request-bytes.ts';
 import { type ClientTls, connectMutual, connectWeb, type SecuredServer } from '../tls/client-handshake.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
 import type { Lane } from './lane.ts';
-
-/** Who a connection reports to while it is in use. Every call is synchronous. */
-export interface UpstreamOwner {
-  /** It may be written to; over TLS the server is verified. */
-  upstreamConnected(): void;
-  /** `chunk` is valid only during the call. */
-  upstreamData(chunk: Buffer): void;
-  /** The application half-closed: no more bytes come. */
-  upstreamEnd(): void;
-  upstreamDrained(): void;
-  /** The connection is gone; `error` is the socket's error code, or '' for an orderly close. */
-  upstreamClosed(error: string): void;
-}
+import type { UpstreamLink, UpstreamOwner } from './upstream-link.ts';
 
 /** Where a connection goes. */
 export interface UpstreamTarget {
@@ -29,6 +18,8 @@ export interface UpstreamTarget {
   readonly port: number;
   /** Null: plaintext. */
   readonly tls: ClientTls | null;
+  /** What is spoken over TLS. */
+  readonly alpn: 'http/1.1' | 'h2';
   /** Resolves the host; default: the system. An error of code REFUSED_ADDRESS is `private-destination`. */
   readonly lookup?: net.LookupFunction;
   /** Told why a connection failed, beyond the reason. */
@@ -45,6 +36,13 @@ const FAULTS: Readonly<Record<string, Reason>> = {
   ETIMEOUT: 'upstream-unresolved',
   ESERVFAIL: 'upstream-unresolved',
 };
+/** The pool of a connection. */
+export interface ConnectionHome {
+  gone(connection: UpstreamConnection): void;
+  release(connection: UpstreamConnection, stalledMs: number): void;
+  retire(connection: UpstreamConnection): void;
+}
+
 /** What a connection is made with. */
 export interface UpstreamOrigin {
   /** Null without mutual TLS. */
@@ -61,7 +59,7 @@ export function createReadBuffer(): Buffer {
   return Buffer.allocUnsafeSlow(READ_BYTES);
 }
 
-export class UpstreamConnection {
+export class UpstreamConnection implements UpstreamLink {
   readonly socket: net.Socket;
   /** The identity that it was made with; null without mutual TLS. */
   readonly own: OwnIdentity | null;
@@ -78,18 +76,19 @@ export class UpstreamConnection {
   /** Coarse monotonic milliseconds at which an idle connection is closed. */
   deadlineMs = Number.POSITIVE_INFINITY;
   owner: UpstreamOwner | null = null;
-  private readonly gone: (connection: UpstreamConnection) => void;
+  private readonly home: ConnectionHome;
   private readonly target: UpstreamTarget;
+  readonly unprocessed = false;
   private heard = false;
   private errorCode = '';
 
-  constructor(target: UpstreamTarget, of: UpstreamOrigin, gone: (connection: UpstreamConnection) => void) {
+  constructor(target: UpstreamTarget, of: UpstreamOrigin, home: ConnectionHome) {
     const { own, lane, buffer } = of;
-    this.gone = gone;
+    this.home = home;
     this.own = own;
     this.lane = lane;
     this.target = target;
-    const { host, port, tls, lookup } = target;
+    const { host, port, tls, alpn, lookup } = target;
     const onread: net.OnReadOpts = { buffer, callback: (length, shared) => this.onRead(length, shared) };
     const to = { host, port, onread, ...(lookup === undefined ? {} : { lookup }) };
     const outcome = {
@@ -99,8 +98,8 @@ export class UpstreamConnection {
       },
       failed: (reason: Reason, message: string): void => this.refuse(reason, message),
     };
-    if (tls?.kind === 'web') this.socket = connectWeb(to, tls, outcome);
-    else if (tls !== null && own !== null) this.socket = connectMutual(to, own, tls, outcome);
+    if (tls?.kind === 'web') this.socket = connectWeb({ ...to, alpn }, tls, outcome);
+    else if (tls !== null && own !== null) this.socket = connectMutual({ ...to, alpn }, own, tls, outcome);
     else {
       assert(tls === null); // SAFETY: what should be TLS never becomes plaintext
       this.socket = net.connect({ ...to, noDelay: true, allowHalfOpen: true });
@@ -118,20 +117,51 @@ export class UpstreamConnection {
     return Math.min(this.own.state.notAfterMs, this.server?.identity.notAfterMs ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Sends what `writer` holds and `parts` in one write, empties `parts`; false when the socket is full. */
-  write(writer: HeadWriter, parts: Buffer[]): boolean {
+  write(writer: HeadWriter, { parts }: RequestBytes): boolean {
     return this.target.tls === null ? writer.send(this.socket, parts) : writer.sendCopy(this.socket, parts);
+  }
+
+  /** Tells about it in the operational log. */
+  tell(reason: Reason, message: string): void {
+    this.target.notice(reason, `${this.target.host}:${this.target.port}: ${message}`);
+  }
+
+  get used(): boolean {
+    return this.served > 0;
+  }
+
+  get flushed(): boolean {
+    return this.socket.writableLength === 0;
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  release(stalledMs: number): void {
+    this.home.release(this, stalledMs);
+  }
+
+  retire(): void {
+    this.home.retire(this);
   }
 
   /** Ends it in the middle of what it does; the owner is told. */
   refuse(reason: Reason, message: string): void {
     this.fault = reason;
-    this.target.notice(reason, `${this.target.host}:${this.target.port}: ${message}`);
+    this.tell(reason, message);
     this.socket.destroy();
     this.onClose();
   }
 
-  /** Closes at once; the owner, if any, is not told. */
   destroy(): void {
     this.owner = null;
     this.socket.destroy();
@@ -178,7 +208,7 @@ export class UpstreamConnection {
   private onClose(): void {
     if (this.closed) return;
     this.closed = true;
-    this.gone(this);
+    this.home.gone(this);
     const owner = this.owner;
     this.owner = null;
     owner?.upstreamClosed(this.errorCode);

@@ -4,7 +4,7 @@ import type { Reason } from '../../core/reasons.ts';
 import type { RequestHead } from '../http1/head.ts';
 import type { NamedDestination } from '../record/record.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
-import type { UpstreamPool } from './pool.ts';
+import type { LinkPool, ManagedPool } from './upstream-link.ts';
 
 export interface Upstreams {
   /** False when each request names its destination. */
@@ -14,7 +14,7 @@ export interface Upstreams {
   /** `host:port` for an HTTP/1.0 request that names no host; '' when requests name their destination. */
   readonly authority: string;
   /** The connections for the request of `head`, or why it goes nowhere. */
-  choose(head: RequestHead): UpstreamPool | Reason;
+  choose(head: RequestHead): LinkPool | Reason;
   /** What the request names, for its record; null where the listener fixes it. */
   destination(head: RequestHead): NamedDestination | null;
   identityChanged(own: OwnIdentity): void;
@@ -28,16 +28,16 @@ export class OneUpstream implements Upstreams {
   readonly fixed = true;
   readonly tellsCaller: boolean;
   readonly authority: string;
-  private readonly pool: UpstreamPool;
+  private readonly pool: ManagedPool;
 
-  constructor(pool: UpstreamPool) {
+  constructor(pool: ManagedPool) {
     this.pool = pool;
     const { host, port, tellsCaller } = pool.options;
     this.tellsCaller = tellsCaller;
     this.authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   }
 
-  choose(): UpstreamPool {
+  choose(): LinkPool {
     return this.pool;
   }
 

@@ -5,6 +5,8 @@ import { ChunkedDecoder, type ChunkedOptions } from './chunked.ts';
 /** How a body is delimited. `until-close` exists only for responses. */
 export type Framing = 'none' | 'length' | 'chunked' | 'until-close';
 
+const NO_LINES = Buffer.alloc(0);
+
 export class Body {
   framing: Framing = 'none';
   done = true;
@@ -48,6 +50,18 @@ export class Body {
     const end = at + this.pass(chunk.length - at);
     out.push(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
     return end;
+  }
+
+  /** What delimits the body by itself says that it is over; false when bytes are missing. */
+  finish(): boolean {
+    const whole = this.done || this.framing !== 'length';
+    this.done = true;
+    return whole;
+  }
+
+  /** The trailers of a chunked body whose framing does not go on, each line with CRLF. */
+  get trailers(): Buffer {
+    return this.framing === 'chunked' ? (this.decoder?.trailerLines ?? NO_LINES) : NO_LINES;
   }
 
   /** Passes over the next bytes of a body without chunk framing; returns how many of `available` are its. */

@@ -15,7 +15,9 @@ export interface ChunkedOptions {
   names: ProtectedNames;
 }
 
-/** `relay` keeps the framing; `data` drops framing and trailers, for a receiver that speaks HTTP/1.0. */
+/**
+ * `relay` keeps the framing; `data` drops framing and trailers, for a receiver that does not speak HTTP/1.1.
+ */
 export type ChunkedMode = 'relay' | 'data';
 
 const LINE = 0;
@@ -46,6 +48,11 @@ export class ChunkedDecoder {
 
   constructor(options: ChunkedOptions) {
     this.trailers = new TrailerSection(options);
+  }
+
+  /** The trailers of a body that is done, each line with CRLF. */
+  get trailerLines(): Buffer {
+    return this.trailers.forwarded;
   }
 
   /** Begins the next body. */

@@ -1,62 +1,50 @@
 // One connection from a caller: bytes in, requests in order, one in flight, an end that cuts no answer off.
 import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
-import { Judge, type Permit } from '../decide.ts';
-import { decide, finishRequest, refuse, serveRequest } from '../inbound.ts';
+import type { CallerConnection } from '../caller-connection.ts';
+import type { Permit } from '../decide.ts';
+import { CallerLane } from '../forward/caller-lane.ts';
+import { isPreface } from '../http2/preface.ts';
+import { finishRequest, refuse, serveRequest } from '../inbound.ts';
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
+import { ServedRequest } from '../served-request.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
-import { BodyRate } from './body-rate.ts';
 import { CallerInput } from './caller-input.ts';
-import { Deadline } from './deadline.ts';
 import type { Exchange } from './exchange.ts';
-import type { ExchangePort } from './exchange-port.ts';
-import type { HeadWriter } from './head-writer.ts';
 import { Lifetime } from './lifetime.ts';
 import { LingeringClose } from './lingering-close.ts';
-import { RequestParser } from './parse-request.ts';
-import { RequestState } from './request-state.ts';
-import { Route } from './route.ts';
+import { ConnectionOutput } from './response-output.ts';
 
 /** waiting: for a head. serving: a request is in flight. discarding: answered, reading to avoid a reset. */
 export type DownstreamState = 'waiting' | 'serving' | 'discarding' | 'closed';
 
-export class Downstream implements ExchangePort {
-  readonly context: HttpListenerContext;
-  readonly peer: Peer;
+export class Downstream extends ServedRequest implements CallerConnection {
   readonly socket: net.Socket;
-  readonly head: RequestParser;
-  readonly judge: Judge;
-  /** Serves the request in flight; null between requests. */
-  exchange: Exchange | null = null;
-  readonly request: RequestState;
   state: DownstreamState = 'waiting';
   /** Why every request is refused without being judged: a limit that the handshake could not answer. */
   refusing: Reason | null = null;
   readonly input: CallerInput;
-  readonly due: Deadline;
-  readonly route: Route;
+  readonly output: ConnectionOutput;
+  private readonly lane: CallerLane | null;
   private readonly raw: net.Socket;
   private readonly lifetime: Lifetime;
   private readonly lingering: LingeringClose;
-  private readonly bodyRate = new BodyRate();
   private closing = false;
   private running = false;
+  /** Nothing was read yet. */
+  private untouched = true;
 
   /** `raw`: the TCP socket below `socket`. */
   constructor(context: HttpListenerContext, peer: Peer, socket: net.Socket, raw: net.Socket = socket) {
-    this.context = context;
-    this.peer = peer;
+    const lane = context.upstreams.tellsCaller ? new CallerLane(peer) : null;
+    super(context, peer, lane, '1');
+    this.lane = lane;
     this.socket = socket;
     this.raw = raw;
-    const { runtime, options } = context;
-    this.head = new RequestParser(context.parserOptions);
-    this.judge = new Judge(runtime.enforcement, peer.facts);
-    this.request = new RequestState(context, peer, this.head);
-    this.route = new Route(context.upstreams, peer);
+    this.output = new ConnectionOutput(socket, this.request, context.exchanges.blocks);
     this.input = new CallerInput(socket);
-    this.due = new Deadline(runtime.sweeper);
-    this.due.arm(options.idleTimeoutMs, 'idle-timeout');
+    this.due.arm(context.options.idleTimeoutMs, 'idle-timeout');
     this.lifetime = new Lifetime(context, peer);
     this.lingering = new LingeringClose(this.input, this.due);
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
@@ -96,22 +84,9 @@ export class Downstream implements ExchangePort {
     this.drain();
   }
 
-  /** Judges the request in flight again after a swap; `revoke` is called when it is now denied. */
-  rejudge(revoke: (connection: Downstream) => void): void {
-    if (this.state !== 'serving') return;
-    if (decide(this, this.context.runtime.clock.now()) === null) revoke(this);
-  }
-
-  /** Resets the request in flight because a swap denied it. */
-  revoke(): void {
-    this.exchange?.fail('policy-revoked');
-  }
-
   /** Hands the request to the exchange with the body bytes that came with its head. */
   forward(permit: Permit): void {
-    this.bodyRate.restart();
-    const exchange = this.context.exchanges.take(this);
-    this.exchange = exchange;
+    const exchange = this.takeExchange();
     exchange.start(permit);
     this.takeInput(exchange);
     exchange.begin();
@@ -123,13 +98,33 @@ export class Downstream implements ExchangePort {
     this.next(persist);
   }
 
-  now(): number {
-    return this.context.runtime.clock.monotonicMs();
+  refuseAll(reason: Reason, withinMs: number): void {
+    this.refusing = reason;
+    this.due.arm(withinMs, 'idle-timeout');
   }
 
-  write(data: Buffer, done?: () => void): boolean {
-    this.request.bytesOut += data.length;
-    return this.socket.write(data, done);
+  leave(): void {
+    this.lane?.close();
+  }
+
+  persists(): boolean {
+    return this.head.keepAlive && this.head.minor === 1 && this.mayPersist() && this.endsBody();
+  }
+
+  requestOver(): void {
+    this.context.runtime.recorder.connectionActive(this.context.ref, false);
+  }
+
+  pauseReading(): void {
+    this.input.pause();
+  }
+
+  endOutput(): void {
+    this.socket.end();
+  }
+
+  get outputFinished(): boolean {
+    return this.socket.writableFinished;
   }
 
   resumeReading(): void {
@@ -138,21 +133,6 @@ export class Downstream implements ExchangePort {
       this.input.resume();
       this.feed(this.exchange);
     }
-  }
-
-  forwardHead(writer: HeadWriter): void {
-    this.request.forward(writer);
-  }
-
-  decideAgain(permit: Permit): Permit | Reason {
-    if (!this.judge.moved(permit)) return permit;
-    return (
-      decide(this, this.context.runtime.clock.now()) ?? this.judge.decision?.reason ?? 'evaluation-error'
-    );
-  }
-
-  answer(reason: Reason): void {
-    refuse(this, reason);
   }
 
   abort(reason: Reason): void {
@@ -181,6 +161,8 @@ export class Downstream implements ExchangePort {
   private onData(chunk: Buffer): void {
     switch (this.state) {
       case 'waiting':
+        if (this.untouched && this.startsHttp2(chunk)) return;
+        this.untouched = false;
         this.input.add(chunk);
         return this.run();
       case 'serving':
@@ -192,6 +174,17 @@ export class Downstream implements ExchangePort {
       default:
         return;
     }
+  }
+
+  /**
+   * RFC 9113 section 3.3: in plaintext who speaks HTTP/2 just does. True when another took the connection.
+   */
+  private startsHttp2(chunk: Buffer): boolean {
+    if (this.raw !== this.socket || this.context.parserOptions.proxy || !isPreface(chunk)) return false;
+    this.state = 'closed'; // what else is heard of the socket is none of ours
+    this.socket.removeAllListeners('data');
+    this.context.switchToHttp2(this, this.socket, chunk);
+    return true;
   }
 
   /** Reads heads until one is in flight, more bytes are needed, or the connection ends. */
@@ -220,12 +213,17 @@ export class Downstream implements ExchangePort {
     this.running = false;
   }
 
+  /** True when the next byte is surely a request; passes over a small refused body that is already here. */
+  private endsBody(): boolean {
+    const { exchange, head } = this;
+    if (exchange !== null) return exchange.request.body.done && exchange.request.body.fault === null;
+    return !head.bodyExpected || (!head.chunked && this.input.skip(head.contentLength));
+  }
+
   private begin(): void {
     const { runtime, ref } = this.context;
     this.state = 'serving';
-    this.judge.decision = null; // the last request's is not this one's
-    this.request.begin(this.now());
-    this.context.requestsInFlight++;
+    this.beginRequest();
     runtime.recorder.connectionActive(ref, true);
   }
 
@@ -246,9 +244,7 @@ export class Downstream implements ExchangePort {
 
   /** The request in flight is over: read the next one, or close. */
   private next(reusable: boolean): void {
-    const { exchange } = this;
-    this.exchange = null;
-    if (exchange !== null) this.context.exchanges.give(exchange);
+    this.giveExchange();
     if (this.state === 'closed') return;
     if (!reusable || !this.mayPersist()) return this.linger();
     this.state = 'waiting';

@@ -1,14 +1,12 @@
 // The seam between a connection and the request in flight on it: what the exchange asks, and the limits it
 // keeps.
-import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
-import type { Blocks } from './blocks.ts';
-import type { CallerInput } from './caller-input.ts';
 import type { ChunkedOptions } from './chunked.ts';
 import type { Deadline } from './deadline.ts';
 import type { RequestHead } from './head.ts';
 import type { HeadWriter } from './head-writer.ts';
+import type { ResponseOutput } from './response-output.ts';
 import type { Route } from './route.ts';
 
 /**
@@ -19,13 +17,20 @@ export interface ExchangePort {
   readonly head: RequestHead;
   /** Where the request goes. */
   readonly route: Route;
-  readonly socket: net.Socket;
-  readonly input: CallerInput;
   readonly due: Deadline;
-  /** False when the caller does not read as fast as this. `done`: the memory of `data` is free again. */
-  write(data: Buffer, done?: () => void): boolean;
+  /** How long the application may take from the last byte of the request to its final head, milliseconds. */
+  readonly answerTimeoutMs: number;
+  readonly request: { grpcStatus: number | null };
+  /** Where the response goes. */
+  readonly output: ResponseOutput;
+  /** Nothing more of the request can be taken now. */
+  pauseReading(): void;
   /** Hands over what is held back for the exchange, and reads on. */
   resumeReading(): void;
+  /** Ends our side of a tunnel. */
+  endOutput(): void;
+  /** True when everything for the caller has left. */
+  readonly outputFinished: boolean;
   /** Writes the head for the application, made from `head` as it was decided. */
   forwardHead(writer: HeadWriter): void;
   /** Decides again if the policy moved; the reason when the request is now denied. */
@@ -45,7 +50,6 @@ export interface ExchangePort {
 /** What all exchanges of a listener share. */
 export interface ExchangeParts {
   readonly writer: HeadWriter;
-  readonly blocks: Blocks;
   readonly options: ExchangeOptions;
   /** Monotonic milliseconds, exact. */
   readonly now: () => number;

@@ -4,30 +4,29 @@
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
 import { mayRetryAfter } from '../forward/retry.ts';
-import type { UpstreamConnection, UpstreamOwner } from '../forward/upstream-connection.ts';
+import type { FramedOwner, UpstreamLink } from '../forward/upstream-link.ts';
 import type { ExchangeOptions, ExchangeParts, ExchangePort } from './exchange-port.ts';
 import type { HeadWriter } from './head-writer.ts';
+import { HeldResponse } from './held-response.ts';
 import { RequestBytes } from './request-bytes.ts';
-import { ResponseRelay } from './response-relay.ts';
+import { ResponseRelay, type ResponseStep } from './response-relay.ts';
 import { Stopwatch } from './stopwatch.ts';
 
-export class Exchange implements UpstreamOwner {
+export class Exchange implements FramedOwner {
   active = false;
   readonly request: RequestBytes;
   /** Time spent waiting for the application or for bodies: not what the proxy itself adds. */
   readonly waiting: Stopwatch;
-  /** Time in which the application could not write because the caller did not read. */
-  private readonly stalled: Stopwatch;
+  private readonly hold: HeldResponse;
   private readonly response: ResponseRelay;
   private port: ExchangePort;
   private readonly writer: HeadWriter;
   private readonly options: ExchangeOptions;
   private permit: Permit | null = null;
-  private upstream: UpstreamConnection | null = null;
+  private upstream: UpstreamLink | null = null;
   private sent = false;
   private retried = false;
   private requestPaused = false;
-  private responsePaused = false;
 
   constructor(port: ExchangePort, parts: ExchangeParts) {
     this.port = port;
@@ -36,7 +35,7 @@ export class Exchange implements UpstreamOwner {
     this.request = new RequestBytes(parts.options.chunked);
     this.response = new ResponseRelay(port, parts, this.request.body);
     this.waiting = new Stopwatch(parts.now);
-    this.stalled = new Stopwatch(parts.now);
+    this.hold = new HeldResponse(parts.now);
   }
 
   /** Gives the exchange to the connection whose next request it serves. */
@@ -57,23 +56,21 @@ export class Exchange implements UpstreamOwner {
 
   /** True while the next bytes of the request body can only come from the caller. */
   get awaitsBody(): boolean {
-    return (
-      this.sent && this.takesBytes && !this.request.tunnel && !this.requestPaused && !this.awaitsContinue
-    );
+    const expected = this.sent && this.takesBytes && !this.request.tunnel;
+    return expected && !this.requestPaused && !this.awaitsContinue;
   }
 
-  /** Makes the exchange ready to take body bytes; nothing is sent before `begin`. */
-  start(permit: Permit): void {
+  /** Makes the exchange ready to take body bytes, `framed` or not; nothing is sent before `begin`. */
+  start(permit: Permit, framed = false): void {
     this.permit = permit;
     this.active = true;
     this.sent = false;
     this.retried = false;
     this.requestPaused = false;
-    this.responsePaused = false;
-    this.request.start(this.port.head);
+    this.request.start(this.port.head, { framed, framedOut: this.port.route.pool.framed });
     this.response.start();
     this.waiting.reset();
-    this.stalled.reset();
+    this.hold.reset();
   }
 
   /** Sends what `start` and `request.take` prepared. */
@@ -88,8 +85,8 @@ export class Exchange implements UpstreamOwner {
     const fault = this.request.fault(this.options.bodyBytesMax);
     if (fault !== null) return this.fail(fault);
     const { upstream } = this;
-    const { parts } = this.request;
-    if (!this.sent || upstream === null || parts.length === 0) return;
+    if (!this.sent || upstream === null || this.request.written) return;
+    if (this.requestPaused && this.request.framed) return; // goes on when the application takes it
     if (this.request.gate?.passed === false) {
       // INVARIANT: the first byte of a tunnel, too, leaves under the table that is then in force.
       this.request.gate.passed = true;
@@ -97,8 +94,7 @@ export class Exchange implements UpstreamOwner {
       if (typeof again === 'string') return this.fail(again);
     }
     this.writer.begin();
-    const open = upstream.write(this.writer, parts);
-    if (!open) this.pauseRequest();
+    if (!upstream.write(this.writer, this.request)) this.pauseRequest();
     this.awaitNext();
   }
 
@@ -114,10 +110,10 @@ export class Exchange implements UpstreamOwner {
   /** The caller's connection is closed; true when that is the orderly end of a tunnel. */
   callerClosed(): boolean {
     const { upstream, port } = this;
-    if (this.request.tunnel && upstream !== null && port.due.halfClosed && port.socket.writableFinished) {
+    if (this.request.tunnel && upstream !== null && port.due.halfClosed && port.outputFinished) {
       // Its last bytes may still be on their way to the application.
       this.upstream = null;
-      this.port.route.pool.retire(upstream);
+      upstream.retire();
       this.cancel();
       return true;
     }
@@ -135,16 +131,14 @@ export class Exchange implements UpstreamOwner {
 
   /** The caller takes bytes again. */
   downstreamDrained(): void {
-    if (!this.responsePaused || this.upstream === null) return;
-    this.responsePaused = false;
-    this.stalled.stop();
-    this.upstream.socket.resume();
+    if (!this.hold.held || this.upstream === null) return;
+    this.hold.resume(this.upstream);
     this.awaitNext();
   }
 
   /** The caller half-closed a tunnel. */
   callerEnded(): void {
-    this.upstream?.socket.end();
+    this.upstream?.end();
   }
 
   upstreamConnected(): void {
@@ -161,38 +155,55 @@ export class Exchange implements UpstreamOwner {
       return this.awaitNext();
     }
     if (!this.sent) return this.fail('upstream-bad-response'); // a server that speaks first is not HTTP
+    const { status, continued } = this.response;
+    if (status === 0) this.waiting.stop();
+    this.responded(this.response.take(chunk), status === 0, continued);
+  }
+
+  upstreamHead(head: Buffer, last: boolean): void {
+    if (!this.active) return;
+    const { continued } = this.response;
+    this.waiting.stop();
+    this.responded(this.response.takeHead(head, last), true, continued);
+  }
+
+  upstreamBody(chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (this.active) this.responded(this.response.takeBody(chunk, start, end, last), false, true);
+  }
+
+  upstreamTrailers(lines: Buffer): void {
+    if (this.active) this.responded(this.response.takeTrailers(lines), false, true);
+  }
+
+  /** A piece of the response was passed on; `head`: it may have been of the head. */
+  private responded(step: ResponseStep, head: boolean, continued: boolean): void {
     const { response } = this;
-    const head = response.status === 0;
-    const { continued } = response;
-    if (head) this.waiting.stop();
-    const step = response.take(chunk);
     this.pauseWhenBlocked();
-    // The next request may start before `finish` or `fail` returns: nothing of this exchange is touched after
-    // it.
+    // The next request may start before `finish` or `fail` returns: nothing is touched after them.
     if (step === 'complete') return this.finish();
     if (step === 'failed') return this.fail(response.fault);
     if (head) this.waiting.start();
-    if (step === 'switched') return this.switchProtocols();
+    if (step === 'switched') this.request.tunnel = true;
     // A head in pieces does not get more time than one in a single write.
     if (response.status !== 0 || response.continued !== continued) this.awaitNext();
+    if (step === 'switched') this.port.switched();
   }
 
   upstreamEnd(): void {
     if (!this.active) return;
-    if (this.request.tunnel) {
-      // When the caller half-closed before, all is over once the application has its last bytes.
-      if (!this.port.due.halfClosed) this.port.socket.end();
-      return;
-    }
+    // When the caller half-closed before, all is over once the application has its last bytes.
+    if (this.request.tunnel && !this.port.due.halfClosed) this.port.endOutput();
+    if (this.request.tunnel) return;
     if (this.response.endsByClose) return this.finish();
-    const upstream = this.upstream;
-    upstream?.destroy();
+    this.upstream?.destroy();
     this.upstreamClosed('');
   }
 
   upstreamDrained(): void {
     if (!this.active || !this.requestPaused) return;
     this.requestPaused = false;
+    this.relay();
+    if (!this.active || this.requestPaused) return;
     this.awaitNext();
     this.port.resumeReading();
   }
@@ -203,8 +214,7 @@ export class Exchange implements UpstreamOwner {
     if (!this.active || upstream === null) return;
     if (upstream.fault !== null) return this.fail(upstream.fault);
     if (!upstream.connected) return this.fail('upstream-refused');
-    const orderly = error === '' && (this.request.tunnel || this.response.endsByClose);
-    if (orderly) return this.finish();
+    if (error === '' && (this.request.tunnel || this.response.endsByClose)) return this.finish();
     const untouched = !this.retried && !this.response.begun && !this.request.body.touched;
     if (!untouched || !mayRetryAfter(upstream, this.port.head.method)) return this.fail('upstream-reset');
     this.retried = true;
@@ -212,7 +222,7 @@ export class Exchange implements UpstreamOwner {
     this.attempt(this.port.route.pool.connect(this, this.port.route.lane));
   }
 
-  private attempt(upstream: UpstreamConnection | Reason): void {
+  private attempt(upstream: UpstreamLink | Reason): void {
     if (typeof upstream === 'string') return this.fail(upstream);
     this.upstream = upstream;
     if (upstream.connected) return this.send();
@@ -232,23 +242,23 @@ export class Exchange implements UpstreamOwner {
     if (this.request.gate !== null) return this.openTunnel();
     this.writer.begin();
     this.port.forwardHead(this.writer);
-    const open = upstream.write(this.writer, this.request.parts);
+    const open = upstream.write(this.writer, this.request);
     this.waiting.start();
     this.requestPaused = !open && !this.request.body.done;
     this.awaitNext();
     // Also without a body: a caller that goes away is only noticed while its socket is read.
-    if (this.requestPaused) this.port.input.pause();
+    if (this.requestPaused) this.port.pauseReading();
     else this.port.resumeReading();
   }
 
   /** Arms the deadline for what must come next, and names who is to blame when it does not. */
   private awaitNext(): void {
-    const { requestTimeoutMs, idleTimeoutMs } = this.options;
+    const { idleTimeoutMs } = this.options;
     if (this.status !== 0)
-      this.port.due.arm(idleTimeoutMs, this.responsePaused ? 'idle-timeout' : 'upstream-idle-timeout');
+      this.port.due.arm(idleTimeoutMs, this.hold.held ? 'idle-timeout' : 'upstream-idle-timeout');
     else if (this.awaitsBody) this.port.due.arm(idleTimeoutMs, 'body-timeout');
     // The application's time counts from the last body byte: a long upload is the caller's doing.
-    else this.port.due.arm(requestTimeoutMs, 'upstream-timeout');
+    else this.port.due.arm(this.port.answerTimeoutMs, 'upstream-timeout');
   }
 
   /** RFC 9110 section 10.1.1: the caller waits for the application's 100 before it sends its body. */
@@ -264,36 +274,25 @@ export class Exchange implements UpstreamOwner {
     this.port.switched();
   }
 
-  private switchProtocols(): void {
-    this.request.tunnel = true;
-    this.awaitNext();
-    this.port.switched();
-  }
-
   private pauseRequest(): void {
     this.requestPaused = true;
-    this.port.input.pause();
+    this.port.pauseReading();
   }
 
   private pauseWhenBlocked(): void {
-    if (!this.response.blocked || this.upstream === null) return;
-    this.responsePaused = true;
-    this.stalled.start();
-    this.upstream.socket.pause();
+    if (this.response.blocked && this.upstream !== null) this.hold.hold(this.upstream);
   }
 
   private finish(): void {
     const { upstream, response } = this;
     const { done } = this.request.body;
+    if (response.endsByClose) response.endByClose();
     this.upstream = null;
     this.active = false;
     this.waiting.stop();
-    const reusable = response.upstreamReusable && done && upstream?.socket.writableLength === 0;
-    if (upstream !== null && reusable) {
-      if (this.responsePaused) upstream.socket.resume();
-      this.stalled.stop();
-      this.port.route.pool.release(upstream, this.stalled.totalMs);
-    } else upstream?.destroy();
+    const reusable = response.upstreamReusable && done && upstream?.flushed;
+    if (upstream !== null && reusable) this.hold.release(upstream);
+    else upstream?.destroy();
     this.port.completed(response.persist && done);
   }
 }

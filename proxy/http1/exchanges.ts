@@ -6,14 +6,15 @@ import type { ExchangeParts, ExchangePort } from './exchange-port.ts';
 import { HeadWriter } from './head-writer.ts';
 
 /** More than are in use at most times. */
-const KEPT_MAX = 64;
+const KEPT_MAX = 256;
 
 export class Exchanges {
   private readonly kept: Exchange[] = [];
+  readonly blocks = new Blocks();
   private readonly parts: ExchangeParts;
 
-  constructor(parts: Omit<ExchangeParts, 'writer' | 'blocks'>) {
-    this.parts = { ...parts, writer: new HeadWriter(), blocks: new Blocks() };
+  constructor(parts: Omit<ExchangeParts, 'writer'>) {
+    this.parts = { ...parts, writer: new HeadWriter() };
   }
 
   /** An exchange for the next request of `port`. */

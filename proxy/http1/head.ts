@@ -29,6 +29,9 @@ export const KNOWN_HEADERS = [
   'sec-websocket-key',
   'sec-websocket-version',
   'proxy-authorization',
+  'content-type',
+  'grpc-timeout',
+  'grpc-status',
 ] as const;
 
 /** Slots per header line in `RequestHead.lines`. */

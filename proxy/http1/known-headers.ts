@@ -28,6 +28,9 @@ export const COOKIE = 22;
 export const SEC_WEBSOCKET_KEY = 23;
 export const SEC_WEBSOCKET_VERSION = 24;
 export const PROXY_AUTHORIZATION = 25;
+export const CONTENT_TYPE = 26;
+export const GRPC_TIMEOUT = 27;
+export const GRPC_STATUS = 28;
 
 const LENGTH_MAX = Math.max(...KNOWN_HEADERS.map((name) => name.length));
 const SLOTS = slotTable();

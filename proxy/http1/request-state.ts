@@ -4,15 +4,16 @@ import { canonicalIp } from '../../core/ip.ts';
 import type { Reason } from '../../core/reasons.ts';
 import type { ConnectionFacts, Decision, HttpFacts, RequestFacts, Verdict } from '../../policy/request.ts';
 import type { RemoteIpSource } from '../client.ts';
+import { isGrpc } from '../grpc.ts';
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
-import type { ConnectionRecord, NamedDestination, RequestRecord } from '../record/record.ts';
+import type { ConnectionRecord, HttpVersion, NamedDestination, RequestRecord } from '../record/record.ts';
 import { ID_BYTES, isRequestId, isTraceparent, type RequestIds } from '../request-ids.ts';
 import { spanContext } from '../trace-context.ts';
 import type { ForwardedIds } from './forward-head.ts';
 import { Forwarding } from './forwarding.ts';
 import type { HeadWriter } from './head-writer.ts';
-import { TRACEPARENT, X_REQUEST_ID } from './known-headers.ts';
+import { CONTENT_TYPE, TRACEPARENT, X_REQUEST_ID } from './known-headers.ts';
 import type { RequestParser } from './parse-request.ts';
 
 export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
@@ -43,6 +44,8 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   tracestateKept = false;
   sampled = false;
   parentSpanId = '';
+  /** The status of a gRPC call; null before it is known, and for other requests. */
+  grpcStatus: number | null = null;
   private readonly head: RequestParser;
   private readonly forwarding: Forwarding;
   private readonly ids: RequestIds;
@@ -56,7 +59,10 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
   private requestIdKept = false;
   private traceparentText: string | null = null;
 
-  constructor(context: HttpListenerContext, peer: Peer, head: RequestParser) {
+  private readonly protocol: '1' | '2';
+
+  constructor(context: HttpListenerContext, peer: Peer, head: RequestParser, protocol: '1' | '2' = '1') {
+    this.protocol = protocol;
     this.connection = peer.record;
     this.facts = peer.facts;
     this.peer = peer;
@@ -75,6 +81,13 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
     return this.traceparentText;
   }
 
+  /** A gRPC call: then an answer of ours has to be one. */
+  get isGrpc(): boolean {
+    return (
+      this.protocol === '2' && this.head.has(CONTENT_TYPE) && isGrpc(this.head.soleValue(CONTENT_TYPE) ?? '')
+    );
+  }
+
   get method(): string {
     return this.head.method;
   }
@@ -86,8 +99,9 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
     if (this.destination !== null) return authorityOf(this.destination);
     return this.forwarding.host(this.head);
   }
-  get httpMinor(): number {
-    return this.head.minor;
+  get httpVersion(): HttpVersion {
+    if (this.protocol === '2') return '2';
+    return this.head.minor === 0 ? '1.0' : '1.1';
   }
   headerValues(name: string): readonly string[] | undefined {
     return this.forwarding.values(this.head, name);
@@ -125,6 +139,7 @@ export class RequestState implements RequestRecord, RequestFacts, ForwardedIds {
     this.requestIdText = null;
     this.requestIdKept = false;
     this.traceparentText = null;
+    this.grpcStatus = null;
     this.ids.draw(this.own);
     // A stranger's ids are not kept: they would let it write into other people's traces and logs.
     const traceparent = this.peer.authenticated ? this.keepIds() : null;

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import type { Reason } from '../../core/reasons.ts';
 import type { Judge } from '../decide.ts';
-import { CallerLane } from '../forward/caller-lane.ts';
+import type { CallerLane } from '../forward/caller-lane.ts';
 import type { Lane } from '../forward/lane.ts';
-import type { UpstreamPool } from '../forward/pool.ts';
+import type { LinkPool } from '../forward/upstream-link.ts';
 import type { Upstreams } from '../forward/upstreams.ts';
 import type { Peer } from '../peer.ts';
 import type { RequestHead } from './head.ts';
@@ -14,15 +14,15 @@ export class Route {
   private readonly upstreams: Upstreams;
   /** Null where callers share connections to the application. */
   private readonly ownLane: CallerLane | null;
-  private chosen: UpstreamPool | null = null;
+  private chosen: LinkPool | null = null;
   private chosenLane: Lane | null = null;
 
-  constructor(upstreams: Upstreams, peer: Peer) {
+  constructor(upstreams: Upstreams, ownLane: CallerLane | null) {
     this.upstreams = upstreams;
-    this.ownLane = upstreams.tellsCaller ? new CallerLane(peer) : null;
+    this.ownLane = ownLane;
   }
 
-  get pool(): UpstreamPool {
+  get pool(): LinkPool {
     assert(this.chosen !== null); // a request is routed before it is decided about
     return this.chosen;
   }
@@ -33,11 +33,6 @@ export class Route {
     return this.chosenLane;
   }
 
-  /** The caller is gone. */
-  leave(): void {
-    this.ownLane?.close();
-  }
-
   /** Routes the request of `head`; the reason when it goes nowhere. */
   take(head: RequestHead, of: { request: RequestState; peer: Peer; judge: Judge }): Reason | null {
     const { upstreams } = this;
@@ -46,6 +41,8 @@ export class Route {
       of.request.destination = upstreams.destination(head);
       return chosen;
     }
+    // RFC 9113 section 8.6: HTTP/2 has no Upgrade.
+    if (chosen.framed && head.upgrade !== '') return 'bad-upgrade';
     this.chosen = chosen;
     this.chosenLane = this.ownLane?.of(of.request.remoteIp) ?? chosen.shared;
     if (upstreams.fixed) return null;

@@ -146,7 +146,8 @@ export class DecisionLines {
       `,"http":{"method":${quote(record.method, METHOD_CHARS_MAX)}` +
       `,"path":${this.#text('http.path', withoutQuery(record.path), PATH_CHARS_MAX)}` +
       `,"host":${this.#text('http.host', record.host, NAME_CHARS_MAX)}` +
-      `,"status":${number(record.status)},"version":"1.${number(record.httpMinor)}"${headers}}`
+      `,"status":${number(record.status)},"version":"${record.httpVersion}"${headers}}` +
+      (record.grpcStatus === null ? '' : `,"grpc":{"status":${number(record.grpcStatus)}}`)
     );
   }
 

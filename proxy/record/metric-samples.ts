@@ -1,7 +1,7 @@
 // Reads the counters and the facts of the process into Prometheus samples, at a scrape.
 import { readdir } from 'node:fs/promises';
 import { METRICS, type MetricName } from './metric-table.ts';
-import type { Metrics } from './metrics.ts';
+import { GRPC_STATUSES, type Metrics } from './metrics.ts';
 import type { SpanCounts } from './record.ts';
 
 /** Truths that others own, asked for at a scrape. Null = not known yet: the metric is absent. */
@@ -106,6 +106,13 @@ function readRequests(metrics: Metrics, to: SampleMap): void {
   });
   metrics.upstreamErrors.each((listener, reason, value) => {
     to.add('sallyport_upstream_errors_total', [to.listener(listener), reason], value);
+  });
+  metrics.grpcResponses.forEach((value, i) => {
+    const labels = [to.listener(Math.floor(i / GRPC_STATUSES)), String(i % GRPC_STATUSES)];
+    if (value > 0) to.add('sallyport_grpc_responses_total', labels, value);
+  });
+  metrics.http2Errors.each((listener, reason, value) => {
+    to.add('sallyport_http2_errors_total', [to.listener(listener), reason], value);
   });
   metrics.failOpen.each((listener, reason, value) => {
     to.add('sallyport_fail_open_total', [to.listener(listener), reason], value);

@@ -78,6 +78,14 @@ export const METRICS = {
     ['listener', 'reason'],
     'Failures of the application behind the proxy, by reason',
   ),
+  sallyport_grpc_responses_total: counter(
+    ['listener', 'grpc_status'],
+    'gRPC calls by their status, 0 to 16, the application’s or ours',
+  ),
+  sallyport_http2_errors_total: counter(
+    ['listener', 'reason'],
+    'HTTP/2 connections ended and streams refused because of what the caller did to the protocol, by reason',
+  ),
   sallyport_fail_open_total: counter(
     ['listener', 'reason'],
     'Let through although enforcement refuses it: requests in audit mode, connections in grace after expiry',

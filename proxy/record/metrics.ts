@@ -11,6 +11,8 @@ import { TopCallers } from './top-callers.ts';
 export type LoadResult = 'ok' | 'refused';
 
 const POLICY_SOURCES_MAX = 100;
+/** Codes of gRPC: 0 to 16. */
+export const GRPC_STATUSES = 17;
 
 /** Live counters. `listeners` are in index order. */
 export class Metrics {
@@ -23,6 +25,9 @@ export class Metrics {
   readonly handshakesOk: Float64Array;
   readonly handshakesRefused: ReasonCounters;
   readonly upstreamErrors: ReasonCounters;
+  readonly http2Errors: ReasonCounters;
+  /** By listener, then gRPC status. */
+  readonly grpcResponses: Float64Array;
   readonly failOpen: ReasonCounters;
   readonly plaintext: Float64Array;
   readonly bytesIn: Float64Array;
@@ -43,6 +48,8 @@ export class Metrics {
     this.handshakesOk = new Float64Array(n);
     this.handshakesRefused = new ReasonCounters(index, n);
     this.upstreamErrors = new ReasonCounters(index, n);
+    this.http2Errors = new ReasonCounters(index, n);
+    this.grpcResponses = new Float64Array(n * GRPC_STATUSES);
     this.failOpen = new ReasonCounters(index, n);
     this.plaintext = new Float64Array(n);
     this.bytesIn = new Float64Array(n);
@@ -66,6 +73,7 @@ export class Metrics {
     this.enforcement.observe(listener, record.enforcementUs / 1e6);
     if (connection.tlsVersion === null && connection.listener.direction === 'inbound')
       add(this.plaintext, listener, 1);
+    if (record.grpcStatus !== null) add(this.grpcResponses, listener * GRPC_STATUSES + record.grpcStatus, 1);
     add(this.bytesIn, listener, record.bytesIn);
     add(this.bytesOut, listener, record.bytesOut);
   }
@@ -89,6 +97,10 @@ export class Metrics {
 
   upstreamError(listener: ListenerRef, reason: Reason): void {
     this.upstreamErrors.add(listener.index, reason);
+  }
+
+  http2Error(listener: ListenerRef, reason: Reason): void {
+    this.http2Errors.add(listener.index, reason);
   }
 
   failedOpen(listener: ListenerRef, reason: Reason): void {

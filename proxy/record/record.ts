@@ -44,6 +44,9 @@ export interface ConnectionRecord {
   readonly tlsVersion: string | null;
 }
 
+/** As the log and OpenTelemetry name it. */
+export type HttpVersion = '1.0' | '1.1' | '2';
+
 /** One request, mutable and reused. Times are monotonic milliseconds (fractional). */
 export interface RequestRecord {
   connection: ConnectionRecord;
@@ -69,8 +72,9 @@ export interface RequestRecord {
   policyHash: string;
   /** Final status sent to the caller, 0 when none. */
   status: number;
-  /** Minor HTTP version, 0 or 1. */
-  httpMinor: number;
+  /** The status of a gRPC call, 0 to 16; null when there is none. */
+  grpcStatus: number | null;
+  httpVersion: HttpVersion;
   method: string;
   /** Canonical, without query; '' when the head was not parsed. */
   path: string;
@@ -125,6 +129,8 @@ export interface Recorder {
   /** Active means a request is in flight on it. */
   connectionActive(listener: ListenerRef, active: boolean): void;
   upstreamError(listener: ListenerRef, reason: Reason): void;
+  /** An HTTP/2 connection ended, or a stream was refused, because of what the caller did to the protocol. */
+  http2Error(listener: ListenerRef, reason: Reason): void;
   /** What `request` cannot see, such as grace after expiry; audit mode is counted by `request` itself. */
   failOpen(listener: ListenerRef, reason: Reason): void;
 }

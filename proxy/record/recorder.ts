@@ -79,6 +79,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     connectionClosed: (listener) => metrics.connectionClosed(listener),
     connectionActive: (listener, active) => metrics.connectionActive(listener, active),
     upstreamError: (listener, reason) => metrics.upstreamError(listener, reason),
+    http2Error: (listener, reason) => metrics.http2Error(listener, reason),
     failOpen: (listener, reason) => metrics.failedOpen(listener, reason),
     policySwapped: (headerNames) => log.setHeaders(headerNames),
     policyLoaded: (source, result) => metrics.policyLoaded(source, result),
@@ -106,6 +107,7 @@ export function createNoopRecorder(): Recorder {
     connectionClosed: nothing,
     connectionActive: nothing,
     upstreamError: nothing,
+    http2Error: nothing,
     failOpen: nothing,
   };
 }

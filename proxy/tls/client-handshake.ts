@@ -46,6 +46,8 @@ export interface TlsTarget {
   readonly host: string;
   readonly port: number;
   readonly onread: net.OnReadOpts;
+  /** RFC 7301: what is offered. A server that chooses nothing speaks HTTP/1.1. */
+  readonly alpn: 'http/1.1' | 'h2';
   readonly lookup?: net.LookupFunction;
 }
 
@@ -75,7 +77,11 @@ export function connectMutual(
     if (!verdict.ok)
       return { reason: 'upstream-untrusted', message: `${verdict.reason}: ${verdict.message}` };
     const { uri } = verdict.identity.spiffeId;
-    if (peers.includes(uri)) return { server: { identity: verdict.identity, chain } };
+    if (peers.includes(uri)) {
+      if (to.alpn !== 'h2' || socket.alpnProtocol === 'h2')
+        return { server: { identity: verdict.identity, chain } };
+      return { reason: 'upstream-handshake-failed', message: 'the server does not speak HTTP/2 (ALPN)' };
+    }
     const message = `the server is \`${uri}\`, which upstream.peers does not name`;
     return { reason: 'unexpected-peer', message };
   });
@@ -93,13 +99,13 @@ export function connectWeb(
   return socket;
 }
 
-function connect(to: TlsTarget, options: tls.ConnectionOptions): tls.TLSSocket {
+function connect({ alpn, ...to }: TlsTarget, options: tls.ConnectionOptions): tls.TLSSocket {
   const socket = tls.connect({
     ...to,
     ...options,
     // RFC 6066 section 3: names only
     ...(net.isIP(to.host) === 0 ? { servername: to.host } : {}),
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [alpn],
     rejectUnauthorized: true,
     allowHalfOpen: true,
   } as tls.ConnectionOptions);

@@ -15,6 +15,8 @@ export interface Secured {
   readonly chain: readonly Buffer[];
   readonly sni: string | null;
   readonly tlsVersion: string;
+  /** By ALPN; an offer of neither ends the handshake. */
+  readonly protocol: 'h2' | 'http/1.1';
   /** True when only `identity.graceAfterExpiry` made the certificate acceptable. */
   readonly failOpen: boolean;
 }
@@ -28,6 +30,8 @@ export interface HandshakeOptions {
   readonly own: () => OwnIdentity;
   /** False for `server-tls`: no client certificate is asked for. */
   readonly requestCertificate: boolean;
+  /** False where HTTP/2 is not spoken. */
+  readonly http2: boolean;
   readonly graceAfterExpiryMs: number;
   readonly now: () => number;
 }
@@ -53,10 +57,11 @@ export function startHandshake(
     requestCert: options.requestCertificate,
     // With `true` OpenSSL itself answers a missing certificate with the alert certificate_required.
     rejectUnauthorized: options.requestCertificate,
-    // RFC 7301: an offer without http/1.1 gets the alert no_application_protocol; no offer at all means
-    // HTTP/1.1.
-    ALPNCallback: ({ protocols }: { protocols: string[] }) =>
-      protocols.includes('http/1.1') ? 'http/1.1' : undefined,
+    // RFC 7301: an offer of neither gets the alert no_application_protocol; no offer at all means HTTP/1.1.
+    ALPNCallback: ({ protocols }: { protocols: string[] }) => {
+      if (options.http2 && protocols.includes('h2')) return 'h2';
+      return protocols.includes('http/1.1') ? 'http/1.1' : undefined;
+    },
   } as tls.TLSSocketOptions);
   let over = false;
   const fail = (reason: Reason, message: string, principal: string | null = null): void => {
@@ -76,9 +81,18 @@ export function startHandshake(
         ? socket.servername.toLowerCase()
         : null;
     const tlsVersion = socket.getProtocol() ?? 'TLS';
+    const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1';
     if (!options.requestCertificate) {
       over = true;
-      return outcome.secured({ socket, identity: null, chain: [], sni, tlsVersion, failOpen: false });
+      return outcome.secured({
+        socket,
+        identity: null,
+        chain: [],
+        sni,
+        tlsVersion,
+        protocol,
+        failOpen: false,
+      });
     }
     const chain = chainOf(socket);
     const verdict = verifyPeer(options.own().callers, chain, opensslError(socket), {
@@ -93,6 +107,7 @@ export function startHandshake(
       chain,
       sni,
       tlsVersion,
+      protocol,
       failOpen: verdict.failOpen,
     });
   });

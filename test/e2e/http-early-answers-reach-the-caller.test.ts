@@ -92,7 +92,7 @@ async function flood(caller: Wire, piece: string): Promise<number> {
   return caller.socket.bytesWritten - before;
 }
 
-describe('curl, with 20 MB to send,', () => {
+describe.each(['--http1.1', '--http2'])('curl %s, with 20 MB to send,', (protocol) => {
   const rows = [
     { name: 'shows the 403', path: '/denied', status: 403, code: 'default-deny', more: [] as string[] },
     {
@@ -118,7 +118,7 @@ describe('curl, with 20 MB to send,', () => {
         out,
         err,
         code: exit,
-      } = await curl(path, '-X', 'POST', '--data-binary', `@${stage.path('large')}`, ...more);
+      } = await curl(path, protocol, '-X', 'POST', '--data-binary', `@${stage.path('large')}`, ...more);
       expect({ exit, err, out }).toMatchObject({ exit: 0, err: '' });
       expect(out).toContain(`"code":"${code}"`);
       expect(out).toMatch(new RegExp(` ${status}$`));
@@ -129,6 +129,7 @@ describe('curl, with 20 MB to send,', () => {
   test('sends the body after the 100 of the application', async () => {
     const { out } = await curl(
       '/continue',
+      protocol,
       '-H',
       'Expect: 100-continue',
       '--data-binary',
@@ -137,9 +138,12 @@ describe('curl, with 20 MB to send,', () => {
     expect(out).toBe('whole 200');
   });
 
-  test.each(['/401', '/417'])('gets the final %s instead of a 100', async (path) => {
+  // Over HTTP/2 curl 7.88 asks again with the same expectation for ever.
+  const finals = protocol === '--http2' ? ['/401'] : ['/401', '/417'];
+  test.each(finals)('gets the final %s instead of a 100', async (path) => {
     const { out } = await curl(
       path,
+      protocol,
       '-H',
       'Expect: 100-continue',
       '--data-binary',

@@ -79,8 +79,9 @@ test('openssl with TLS 1.2 only gets the alert protocol_version', async () => {
 test.each([
   { offer: undefined, expect: 'secure TLSv1.3 false' },
   { offer: ['http/1.1'], expect: 'secure TLSv1.3 http/1.1' },
-  { offer: ['h2', 'http/1.1'], expect: 'secure TLSv1.3 http/1.1' },
-  { offer: ['h2'], expect: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' },
+  { offer: ['http/1.1', 'h2'], expect: 'secure TLSv1.3 h2' },
+  { offer: ['h2'], expect: 'secure TLSv1.3 h2' },
+  { offer: ['h2c'], expect: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' },
   { offer: ['spdy/3'], expect: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' },
   { offer: ['http/1.0'], expect: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' },
   { offer: ['HTTP/1.1'], expect: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' },
@@ -89,13 +90,14 @@ test.each([
 });
 
 test('openssl sees the protocol it agreed on, and the alert when there is none', async () => {
-  expect((await openssl('-alpn', 'h2,http/1.1')).out).toMatch(
+  expect((await openssl('-alpn', 'http/1.1')).out).toMatch(
     /ALPN protocol: http\/1\.1[\s\S]*HTTP\/1\.1 200 OK/,
   );
-  expect((await openssl('-alpn', 'h2')).err).toMatch(/alert no application protocol/i);
+  expect((await openssl('-alpn', 'h2,http/1.1')).out).toMatch(/ALPN protocol: h2\b/);
+  expect((await openssl('-alpn', 'spdy/3')).err).toMatch(/alert no application protocol/i);
 });
 
-test('curl reaches the application, also when it offers h2 first', async () => {
+test('curl reaches the application, by each version', async () => {
   const identity = ['--cacert', stage.path('ca.pem'), '--cert', web.certificate, '--key', web.key];
   for (const version of ['--http1.1', '--http2']) {
     const url = `https://localhost:${stage.port}/items/7`;
@@ -108,11 +110,12 @@ test('curl reaches the application, also when it offers h2 first', async () => {
       version,
       url,
     ]);
-    expect({ out, err }).toEqual({ out: 'ok\n200 1.1', err: '' });
+    expect({ out, err }).toEqual({ out: `ok\n200 ${version === '--http2' ? '2' : '1.1'}`, err: '' });
   }
   const { code, err } = await run('curl', [
     '-sS',
     '-4',
+    '--http1.1', // over HTTP/2 curl writes its preface, and may see the reset before the alert
     '--cacert',
     stage.path('ca.pem'),
     `https://localhost:${stage.port}/`,

@@ -6,6 +6,8 @@ import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthority } from '../../certs/authority.ts';
 import { DnsServer } from './stage/dns.ts';
+import { Http2Caller } from './stage/http2-caller.ts';
+import { CODE, type Field, headers } from './stage/http2-frames.ts';
 import { outbound, Pair } from './stage/pair.ts';
 import { Stage, type SvidFiles } from './stage/stage.ts';
 import { FORGED, TRICKS, TRICKS_POLICY, type Trick } from './stage/tricks.ts';
@@ -116,5 +118,62 @@ describe.each(KINDS)('$name', ({ connect, absolute = false }) => {
     expect(arrived).toContain('GET /public/a');
     expect(arrived).not.toContain('forged');
     expect(arrived.toLowerCase()).not.toContain('proxy-connection');
+  });
+});
+
+const HTTP2: { name: string; connect: () => Promise<Http2Caller> }[] = [
+  { name: 'inbound over mTLS', connect: () => Http2Caller.connect(stages.strict as Stage, web) },
+  { name: 'inbound, permissive', connect: () => Http2Caller.connect(stages.permissive as Stage, web) },
+  {
+    name: 'inbound, permissive, plaintext',
+    connect: () => Http2Caller.connect(stages.permissive as Stage, null),
+  },
+  { name: 'inbound, plaintext', connect: () => Http2Caller.connect(stages.plain as Stage, null) },
+];
+
+/** Why HTTP/2 refuses before HTTP/1.1's rules are asked: a malformed request, which is reset. */
+const MALFORMED = new Set(['bad-header', 'bare-newline', 'bad-connection-header', 'conflicting-framing']);
+const isMalformed = ({ name, code }: Trick): boolean => MALFORMED.has(code ?? '') || name === 'a second Host';
+/** White space around a value is not HTTP/1.1's to drop here: RFC 9113 section 8.2.1. */
+const SAYABLE = TRICKS.filter(({ name }) => name !== 'with white space around it');
+
+describe.each(HTTP2)('HTTP/2, $name', ({ connect }) => {
+  const fields = ({ method = 'GET', path, lines = '' }: Trick, more = ''): Field[] => [
+    [':method', method],
+    [':scheme', 'https'],
+    [':path', path],
+    [':authority', HOST],
+    // RFC 9113 section 8.2.1: names are in lower case; the rest is said as it is.
+    ...(lines + more)
+      .split(/\r\n(?! )/)
+      .filter(Boolean)
+      .map((line): Field => {
+        const colon = line.indexOf(':');
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).replace(/^ /, '')];
+      }),
+  ];
+
+  test.each(SAYABLE)('$name: $path', async (trick) => {
+    arrived = '';
+    const caller = await connect();
+    caller.send(headers(1, fields(trick)));
+    const answer = await caller.over(1);
+    caller.close();
+    if (isMalformed(trick)) expect(answer).toMatchObject({ reset: CODE.PROTOCOL_ERROR, status: 0 });
+    else expect(answer.status).toBe(trick.status);
+    if (!isMalformed(trick) && trick.code !== undefined) expect(answer.code).toBe(trick.code);
+    if (trick.arrives === undefined) expect(arrived).toBe('');
+    else expect(arrived).toContain(`GET ${trick.arrives} HTTP/1.1\r\n`);
+  });
+
+  test('an identity of its own making does not arrive', async () => {
+    arrived = '';
+    const caller = await connect();
+    const own = FORGED.replace(/Proxy-Connection: .*\r\n/, '');
+    caller.send(headers(1, fields({ name: '', path: '/public/a', status: 200 }, own)));
+    expect((await caller.over(1)).status).toBe(200);
+    caller.close();
+    expect(arrived).toContain('GET /public/a');
+    expect(arrived).not.toContain('forged');
   });
 });

@@ -179,8 +179,9 @@ test.each(CUT)('$path: the caller sees it break, $reason', async ({ path, reason
 });
 
 describe('an answer that ends with its connection', () => {
-  const curl = (path: string) =>
+  const curl = (path: string, ...more: string[]) =>
     run('curl', [
+      ...more,
       ...['--silent', '--show-error', '--cacert', stage.path('ca.pem'), '--max-time', '10'],
       ...['--cert', web.certificate, '--key', web.key, `https://localhost:${stage.port}${path}`],
     ]);
@@ -190,10 +191,15 @@ describe('an answer that ends with its connection', () => {
   });
 
   test('is seen to break when it does not: no close_notify', async () => {
-    const { code, out, err } = await curl('/until-reset');
+    const { code, out, err } = await curl('/until-reset', '--http1.1');
     expect(out).toBe('half');
     expect({ code, err }).toMatchObject({ code: 56, err: expect.stringContaining('reset') });
     expect(await record('/until-reset')).toMatchObject([{ reason: 'upstream-reset' }]);
+  });
+
+  test('is seen to break over HTTP/2: no END_STREAM', async () => {
+    const { code, err } = await curl('/until-reset', '--http2');
+    expect({ code, err }).toMatchObject({ code: 92, err: expect.stringContaining('INTERNAL_ERROR') });
   });
 });
 

@@ -1,23 +1,50 @@
-// `npm run fuzz -- --minutes N [--seed S]`: random messages through our parsers and llhttp until the time is
-// over. Prints progress, and every finding with its seed and its input, made as short as it gets. Exit 1 with
-// findings.
+// `npm run fuzz -- --minutes N [--seed S] [--target http1|http2]`: random messages through our parsers and
+// llhttp, or header blocks through ours and nghttp2, until the time is over. Prints progress, and every
+// finding with its seed and its input, made as short as it gets. Exit 1 with findings.
 import { parseArgs } from 'node:util';
 import { type Case, caseOf } from './cases.ts';
-import { compare } from './compare.ts';
+import { type Comparison, compare } from './compare.ts';
+import { http2CaseOf } from './http2-cases.ts';
+import { compareHttp2 } from './http2-compare.ts';
 
 const PROGRESS_MS = 30_000;
 const FINDINGS_MAX = 20;
 
-const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' } } });
+interface Target {
+  readonly name: string;
+  readonly caseOf: (seed: number) => Case;
+  readonly compare: (one: Case) => Comparison | Promise<Comparison>;
+}
+
+const TARGETS: Readonly<Record<string, Target>> = {
+  http1: {
+    name: `the HTTP/1.1 parsers against llhttp ${process.versions['llhttp']}`,
+    caseOf,
+    compare: ({ kind, text, cuts }) => compare(kind, text, cuts),
+  },
+  http2: {
+    name: `header blocks against nghttp2 ${process.versions['nghttp2']}`,
+    caseOf: http2CaseOf,
+    compare: compareHttp2,
+  },
+};
+
+const { values } = parseArgs({
+  options: { minutes: { type: 'string' }, seed: { type: 'string' }, target: { type: 'string' } },
+});
 const minutes = Number(values.minutes ?? '1');
 const firstSeed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
-console.log(
-  `fuzzing the HTTP/1.1 parsers against llhttp ${process.versions['llhttp']}: ${minutes} min, seed ${firstSeed}`,
-);
-process.exitCode = run(firstSeed, minutes * 60_000) === 0 ? 0 : 1;
+const target = TARGETS[values.target ?? 'http1'];
+if (target === undefined) {
+  console.error(`unknown target \`${values.target}\`: one of ${Object.keys(TARGETS).join(', ')}`);
+  process.exitCode = 2;
+} else {
+  console.log(`fuzzing ${target.name}: ${minutes} min, seed ${firstSeed}`);
+  process.exitCode = (await run(target, firstSeed, minutes * 60_000)) === 0 ? 0 : 1;
+}
 
 /** Returns the number of findings. */
-function run(seed: number, forMs: number): number {
+async function run(on: Target, seed: number, forMs: number): Promise<number> {
   const start = performance.now();
   let printed = start;
   let executions = 0;
@@ -42,11 +69,11 @@ function run(seed: number, forMs: number): number {
       printed = now;
     }
     if (now - start > forMs || findings >= FINDINGS_MAX) break;
-    const one = caseOf(seed + executions);
-    const outcome = tryCompare(one);
+    const one = on.caseOf(seed + executions);
+    const outcome = await tryCompare(on, one);
     if (outcome.finding !== null) {
       findings++;
-      report(seed + executions, one, outcome.finding);
+      await report(on, seed + executions, { one, finding: outcome.finding });
     }
     if (outcome.fault === null) accepted++;
     else faults.set(outcome.fault, (faults.get(outcome.fault) ?? 0) + 1);
@@ -64,9 +91,9 @@ function run(seed: number, forMs: number): number {
 }
 
 /** A defect that throws is a finding too. */
-function tryCompare({ kind, text, cuts }: Case): ReturnType<typeof compare> {
+async function tryCompare(on: Target, one: Case): Promise<Comparison> {
   try {
-    return compare(kind, text, cuts);
+    return await on.compare(one);
   } catch (error) {
     return {
       finding: `thrown: ${error instanceof Error ? error.stack : String(error)}`,
@@ -76,19 +103,20 @@ function tryCompare({ kind, text, cuts }: Case): ReturnType<typeof compare> {
   }
 }
 
-function report(seed: number, one: Case, finding: string): void {
-  const text = shorten(one, finding.startsWith('thrown'));
+async function report(on: Target, seed: number, found: { one: Case; finding: string }): Promise<void> {
+  const { one, finding } = found;
+  const text = await shorten(on, one, finding.startsWith('thrown'));
   console.log(`FINDING seed ${seed} (${one.kind}): ${finding}`);
-  console.log(`  shortest: ${JSON.stringify(text)}: ${tryCompare({ ...one, text }).finding}`);
+  console.log(`  shortest: ${JSON.stringify(text)}: ${(await tryCompare(on, { ...one, text })).finding}`);
 }
 
 /** Drops pieces as long as something of the same kind is still found. */
-function shorten(one: Case, thrown: boolean): string {
+async function shorten(on: Target, one: Case, thrown: boolean): Promise<string> {
   let { text } = one;
   for (let size = Math.ceil(text.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let at = 0; at < text.length; ) {
       const shorter = text.slice(0, at) + text.slice(at + size);
-      const { finding } = tryCompare({ ...one, text: shorter });
+      const { finding } = await tryCompare(on, { ...one, text: shorter });
       if (finding !== null && finding.startsWith('thrown') === thrown) text = shorter;
       else at += size;
     }

@@ -111,7 +111,7 @@ export class SpanTexts {
         remoteIpFrom === 'peer' && this.#redaction.field('source.ip') ? 'source.ip' : 'source.remoteIp',
         IP_CHARS_MAX,
       ),
-      text('network.protocol.version', `1.${record.httpMinor}`, ID_CHARS_MAX),
+      text('network.protocol.version', record.httpVersion, ID_CHARS_MAX),
       failed ? text('error.type', errorType(record), ID_CHARS_MAX) : '',
     );
   }

@@ -50,6 +50,13 @@ spec:
   rules: [{ from: [{ source: { principals: ["example.org/*"] } }] }]
 `;
 
+/** One ALLOW for everybody, also without an identity. */
+export const ALLOW_ALL = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: all, namespace: shop }
+spec: { action: ALLOW, rules: [{}] }
+`;
+
 const IDENTITY = `trustDomain: example.org
 files: { certificate: server.pem, key: server.key, bundles: { example.org: ca.pem } }`;
 

@@ -109,9 +109,19 @@ describe('refused, with place and hint', () => {
     { name: 'tcp', text: listener('protocol: tcp'), expect: [/ERR_CONFIG_NOT_BUILT/] },
     { name: 'postgres', text: listener('protocol: postgres'), expect: [/ERR_CONFIG_NOT_BUILT/] },
     {
-      name: 'h2c',
-      text: edit('upstream: 127.0.0.1:8080', 'upstream: { address: 127.0.0.1:8080, protocol: h2c }'),
-      expect: [/ERR_CONFIG_NOT_BUILT `listeners\[0\].upstream.protocol: h2c`/],
+      name: 'HTTP/2 over TLS to an upstream in plaintext',
+      text: edit('upstream: 127.0.0.1:8080', 'upstream: { address: 127.0.0.1:8080, protocol: h2 }'),
+      expect: [
+        /the upstream of `inbound` has `protocol: h2` and `tls: off` \| `h2c` is HTTP\/2 in plaintext/,
+      ],
+    },
+    {
+      name: 'HTTP/2 and a PROXY header',
+      text: edit(
+        'upstream: 127.0.0.1:8080',
+        'upstream: { address: 127.0.0.1:8080, protocol: h2c, proxyProtocol: v2 }',
+      ),
+      expect: [/has `proxyProtocol` and HTTP\/2, whose connections are shared by callers/],
     },
     // values
     {

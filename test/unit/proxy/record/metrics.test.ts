@@ -52,6 +52,8 @@ function everything(): ReturnType<typeof fresh> {
       decision: { ...DENY, reason: 'deny-rule', rules: [HOSTILE], audit: ['audited'] },
     }),
   );
+  metrics.request(request({ grpcStatus: 7 }));
+  metrics.http2Error(INBOUND, 'http2-rapid-reset');
   metrics.handshake(INBOUND, 'ok');
   metrics.handshake(hostile, 'wrong-trust-domain');
   metrics.connectionOpened(INBOUND);

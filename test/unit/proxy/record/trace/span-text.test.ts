@@ -199,7 +199,7 @@ describe('attributes', () => {
       input: { method: '' },
       expect: { 'http.request.method': '_OTHER', 'http.request.method_original': undefined },
     },
-    { name: 'HTTP/1.0', input: { httpMinor: 0 }, expect: { 'network.protocol.version': '1.0' } },
+    { name: 'HTTP/1.0', input: { httpVersion: '1.0' }, expect: { 'network.protocol.version': '1.0' } },
     { name: 'a host without port', input: { host: 'a.b' }, expect: { 'server.address': 'a.b' } },
     { name: 'an IPv6 host', input: { host: '[::1]' }, expect: { 'server.address': '[::1]' } },
     { name: 'an IPv6 host and port', input: { host: '[::1]:80' }, expect: { 'server.address': '[::1]' } },

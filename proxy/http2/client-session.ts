@@ -1,0 +1,239 @@
+// A connection to an application that speaks HTTP/2, shared by the requests of many callers (RFC 9113). It
+// stands on a connection of the pool, which connects it, verifies its server and counts it.
+import assert from 'node:assert/strict';
+import type net from 'node:net';
+import type { Reason } from '../../core/reasons.ts';
+import type { UpstreamConnection } from '../forward/upstream-connection.ts';
+import type { FramedOwner, UpstreamOwner } from '../forward/upstream-link.ts';
+import { ClientStream } from './client-stream.ts';
+import * as f from './frame.ts';
+import type { BlockHead } from './header-block.ts';
+import type { FieldSink } from './hpack/decoder.ts';
+import { PREFACE } from './preface.ts';
+import { ResponseBlock } from './response-block.ts';
+import { CONNECTION_WINDOW_BYTES, Session, type SessionParts } from './session.ts';
+import type { Stream } from './stream.ts';
+import { TrailerBlock } from './trailer-block.ts';
+
+/** What the sessions of one upstream share. */
+export interface ClientSessionOptions extends SessionParts {
+  readonly headBytesMax: number;
+  readonly trailers: ConstructorParameters<typeof TrailerBlock>[0];
+  /** Streams of ours on one connection, whatever the server allows. */
+  readonly streamsMax: number;
+  readonly coarseNow: () => number;
+  /** Told when it is gone. */
+  readonly gone: (session: ClientSession) => void;
+}
+
+/** Streams that are kept for the next requests. */
+const KEPT_MAX = 128;
+const NOTHING: FieldSink = { field: () => undefined };
+/** RFC 9113 section 5.1.1: then another connection is needed. */
+const STREAM_ID_MAX = 0x7fffffff;
+
+export class ClientSession extends Session implements UpstreamOwner {
+  connected = false;
+  /** Requests that were answered completely. */
+  served = 0;
+  /** No further request: it drains, or its identity is not ours any more. */
+  retired = false;
+  /** Coarse monotonic milliseconds since which it is idle. */
+  idleSinceMs: number;
+  private readonly sessionOptions: ClientSessionOptions;
+  private readonly scheme: Buffer;
+  /** Requests that use it, and those of them that wait for the connection. */
+  private linked = 0;
+  private connecting: ClientStream[] = [];
+  private readonly kept: ClientStream[] = [];
+  private readonly response: ResponseBlock;
+  private readonly trailer: TrailerBlock;
+  private connection: UpstreamConnection | null = null;
+
+  constructor(options: ClientSessionOptions, secure: boolean) {
+    super(options, { headBytesMax: options.headBytesMax, nowMs: options.coarseNow() });
+    this.sessionOptions = options;
+    this.scheme = Buffer.from(secure ? 'https' : 'http', 'latin1');
+    this.response = new ResponseBlock(options.headBytesMax);
+    this.trailer = new TrailerBlock(options.trailers);
+    this.idleSinceMs = options.coarseNow();
+  }
+
+  /** What it stands on; told before anything is heard of it. */
+  attach(connection: UpstreamConnection): void {
+    this.connection = connection;
+  }
+
+  get socket(): net.Socket {
+    assert(this.connection !== null);
+    return this.connection.socket;
+  }
+
+  /** True when another request may use it. */
+  get accepts(): boolean {
+    const most = Math.min(this.sessionOptions.streamsMax, this.remote.streamsMax);
+    return !this.closed && !this.retired && this.linked < most && this.lastOwnId + 2 < STREAM_ID_MAX;
+  }
+
+  get idle(): boolean {
+    return this.linked === 0;
+  }
+
+  /** A link for a request; its stream is opened by its head. */
+  link(owner: FramedOwner): ClientStream {
+    const link = this.kept.pop() ?? new ClientStream(this);
+    link.begin(owner);
+    this.linked++;
+    if (!this.connected) this.connecting.push(link);
+    return link;
+  }
+
+  /** Opens the stream of `link` with `head`, as HTTP/1.1 has it. */
+  open(link: ClientStream, head: Buffer, last: boolean): void {
+    const { stream } = link;
+    this.lastOwnId = this.lastOwnId === 0 ? 1 : this.lastOwnId + 2;
+    stream.open(this.lastOwnId, this.remote.windowBytes);
+    stream.localEnded = last;
+    this.streams.add(stream);
+    this.writeBlock(stream.id, last, (out) => this.heads.request(out, head, this.scheme));
+  }
+
+  /** `link` needs its stream no more. */
+  closeStream(link: ClientStream): void {
+    this.forget(link.stream);
+    // INVARIANT: a link waits at most once: it may serve another request by the time of the connection.
+    if (!this.connected) this.connecting = this.connecting.filter((one) => one !== link);
+    if (this.kept.length < KEPT_MAX) this.kept.push(link);
+    if (--this.linked > 0) return;
+    this.idleSinceMs = this.sessionOptions.coarseNow();
+    if (this.retired) this.end();
+  }
+
+  /** Takes no further request, and ends with the last one. */
+  retire(): void {
+    this.retired = true;
+    if (this.idle) this.end();
+  }
+
+  /** Ends it at once. */
+  end(): void {
+    if (this.connected && !this.closed) {
+      f.writeGoaway(this.out, 0, f.NO_ERROR);
+      this.flush();
+    }
+    this.shut('upstream-reset');
+    this.connection?.retire();
+    this.sessionOptions.gone(this);
+  }
+
+  upstreamConnected(): void {
+    this.connected = true;
+    const { out } = this;
+    out.copy(PREFACE, 0, PREFACE.length);
+    f.writeSettings(out, [
+      [f.SETTINGS_ENABLE_PUSH, 0],
+      [f.SETTINGS_MAX_HEADER_LIST_SIZE, this.sessionOptions.headBytesMax],
+    ]);
+    f.writeWindowUpdate(out, 0, CONNECTION_WINDOW_BYTES - f.WINDOW_BYTES);
+    const { connecting } = this;
+    this.connecting = [];
+    for (const link of connecting) link.sessionConnected();
+  }
+
+  upstreamData(chunk: Buffer): void {
+    this.incoming.push(chunk, 0);
+  }
+
+  upstreamEnd(): void {
+    this.lose('upstream-reset');
+    this.connection?.destroy();
+  }
+
+  upstreamDrained(): void {
+    this.drained();
+  }
+
+  upstreamClosed(): void {
+    const { connection } = this;
+    const refused = connection?.connected === false ? 'upstream-refused' : 'upstream-reset';
+    this.lose(connection?.fault ?? refused);
+  }
+
+  headers({ streamId, last }: BlockHead, block: Buffer, start: number, end: number): void {
+    const stream = this.streams.get(streamId);
+    const link = stream === undefined ? null : this.linkOf(stream);
+    if (link === null) {
+      if (!this.decode(block, start, end, NOTHING)) return;
+      if (this.isIdle(streamId) || this.isPeers(streamId))
+        this.broken('HEADERS on a stream that is not ours');
+    } else if (link.answered) {
+      this.trailer.begin();
+      if (this.decode(block, start, end, this.trailer))
+        link.trailersArrived(last ? this.trailer.finish() : null);
+    } else {
+      this.response.begin();
+      if (this.decode(block, start, end, this.response)) link.headArrived(this.response.finish(), last);
+    }
+  }
+
+  /** RFC 9113 section 6.8: streams above `lastId` were not looked at. */
+  goaway(lastId: number): void {
+    this.retired = true;
+    for (const stream of this.streams.all()) {
+      if (stream.id <= lastId) continue;
+      const link = this.linkOf(stream);
+      link.unprocessed = true;
+      this.forget(stream);
+      link.broken('client-closed');
+    }
+    if (this.idle) this.end();
+  }
+
+  pong(): void {
+    // we send no PING
+  }
+
+  protected isPeers(streamId: number): boolean {
+    return (streamId & 1) === 0;
+  }
+
+  override peerReset(stream: Stream, code: number): void {
+    this.linkOf(stream).unprocessed = code === f.REFUSED_STREAM;
+    super.peerReset(stream, code);
+  }
+
+  override fail(code: number, reason: Reason, message: string): void {
+    const why = reason === 'upstream-bad-response' ? message : `${reason}: ${message}`;
+    super.fail(code, 'upstream-bad-response', why);
+  }
+
+  protected faulted(_reason: Reason, message: string): void {
+    this.connection?.tell('upstream-bad-response', message);
+    this.connection?.retire();
+  }
+
+  private broken(message: string): void {
+    this.fail(f.PROTOCOL_ERROR, 'upstream-bad-response', message);
+  }
+
+  /** The connection is gone. */
+  private lose(reason: Reason): void {
+    this.shut(reason);
+    for (const link of [...this.connecting]) link.broken(reason);
+    this.connecting = [];
+    this.sessionOptions.gone(this);
+  }
+
+  private decode(block: Buffer, start: number, end: number, sink: FieldSink): boolean {
+    if (this.decoder.decode(block, start, end, sink)) return true;
+    this.fail(f.COMPRESSION_ERROR, 'upstream-bad-response', 'a header block that cannot be decoded');
+    return false;
+  }
+
+  /** Of a stream of this connection: they are all made here. */
+  private linkOf(stream: Stream): ClientStream {
+    const { owner } = stream;
+    assert(owner instanceof ClientStream);
+    return owner;
+  }
+}

@@ -1,0 +1,247 @@
+// One request of an HTTP/2 connection: it is admitted, decided, forwarded and recorded as one of HTTP/1.1 is,
+// from the head that it would have had there.
+import type { Reason } from '../../core/reasons.ts';
+import type { Permit } from '../decide.ts';
+import { grpcTrailers, parseGrpcTimeout } from '../grpc.ts';
+import { GRPC_TIMEOUT } from '../http1/known-headers.ts';
+import { finishRequest, refusalOf, refuse, serveRequest } from '../inbound.ts';
+import { statusOf } from '../respond.ts';
+import { ServedRequest } from '../served-request.ts';
+import * as f from './frame.ts';
+import type { BlockHead } from './header-block.ts';
+import type { ServerSession } from './server-session.ts';
+import { Stream, type StreamOwner } from './stream.ts';
+import { StreamOutput } from './stream-output.ts';
+
+// design, failure table: after an early answer discard at most 64 KiB or 1 s.
+const DISCARD_BYTES_MAX = 65_536;
+const DISCARD_MS = 1_000;
+const FOREVER = Number.POSITIVE_INFINITY;
+const HEAD_END = '\r\n\r\n';
+
+export class ServerStream extends ServedRequest implements StreamOwner {
+  readonly stream: Stream;
+  readonly output: StreamOutput;
+  private readonly session: ServerSession;
+  private reading = true;
+  /** Data that was taken while the source was told to stop. */
+  private held = 0;
+  /** Coarse monotonic milliseconds at which the caller of a gRPC call gives up. */
+  private callEndsMs = FOREVER;
+  /** Bytes that came after the answer. */
+  private discarded = 0;
+
+  constructor(session: ServerSession) {
+    super(session.context, session.peer, session.lane, '2');
+    this.session = session;
+    this.stream = new Stream(session, this);
+    this.output = new StreamOutput(session, this.stream, this.request);
+  }
+
+  get refusing(): Reason | null {
+    return this.session.refusing;
+  }
+
+  /** Begins with the next request. */
+  open({ streamId, last }: BlockHead): void {
+    this.stream.open(streamId, this.session.remote.windowBytes);
+    this.stream.remoteEnded = last;
+  }
+
+  /** Serves the request of `head`, whose memory is its own; null with `fault` when its block made none. */
+  serve(last: boolean, head: Buffer | null, fault: Reason | null): void {
+    this.reading = true;
+    this.held = 0;
+    this.head.reset();
+    const next = head === null ? -1 : this.head.push(head, 0);
+    // RFC 9113 section 8.1: without Content-Length the data says by itself where it ends.
+    this.head.chunked = !last && this.head.contentLength < 0;
+    this.beginRequest();
+    this.callEndsMs = this.head.has(GRPC_TIMEOUT) && this.request.isGrpc ? this.readDeadline() : FOREVER;
+    this.session.requestBegun();
+    if (fault !== null) refuse(this, fault);
+    else if (next < 0) refuse(this, this.head.fault ?? 'internal-error');
+    else if (last && this.head.contentLength > 0) refuse(this, 'http2-malformed-request');
+    else serveRequest(this);
+  }
+
+  forward(permit: Permit): void {
+    const exchange = this.takeExchange();
+    exchange.start(permit, true);
+    if (this.stream.remoteEnded) exchange.request.takeEnd(null);
+    exchange.begin();
+  }
+
+  received(chunk: Buffer, start: number, end: number, last: boolean): void {
+    const bytes = end - start;
+    const { exchange } = this;
+    if (exchange === null) return this.discard(bytes);
+    exchange.request.takeData(chunk, start, end);
+    if (last) exchange.request.takeEnd(null);
+    this.held += bytes;
+    exchange.relay();
+    if (this.reading) this.returnHeld();
+    else exchange.request.keep();
+  }
+
+  remoteEnd(trailers: Buffer | null = null): void {
+    this.stream.remoteEnded = true;
+    const { exchange } = this;
+    if (exchange !== null) {
+      exchange.request.takeEnd(trailers);
+      exchange.relay();
+    } else if (this.stream.localEnded) this.finish();
+  }
+
+  /** What came behind the data may not go on. */
+  refuseTrailers(): void {
+    this.stream.remoteEnded = true;
+    this.exchange?.fail('bad-trailer');
+  }
+
+  broken(reason: Reason): void {
+    this.stream.shut();
+    this.exchange?.cancel();
+    finishRequest(this, reason);
+    this.over();
+  }
+
+  drained(): void {
+    if (this.exchange !== null) this.exchange.downstreamDrained();
+    else if (this.stream.localEnded) this.finish();
+  }
+
+  /** Notices deadlines; called at every tick of the sweeper. */
+  sweep(nowMs: number): void {
+    const { exchange } = this;
+    if (exchange === null) {
+      if (!this.due.passed(nowMs)) return;
+      if (this.stream.localEnded) this.leaveRest();
+      else this.abort('idle-timeout');
+    } else if (nowMs >= this.callEndsMs) exchange.fail('grpc-deadline');
+    else if (this.due.passed(nowMs)) exchange.fail(this.due.reason);
+    else if (this.bodyRate.tooSlow(nowMs, exchange)) exchange.fail('body-timeout');
+  }
+
+  persists(): boolean {
+    return true;
+  }
+
+  requestOver(): void {
+    this.session.requestOver();
+  }
+
+  reply(text: string): void {
+    const end = text.indexOf(HEAD_END) + HEAD_END.length;
+    const body = Buffer.from(text.slice(end));
+    this.output.head(Buffer.from(text.slice(0, end), 'latin1'), body.length === 0);
+    if (body.length > 0) this.stream.send(body, 0, body.length, true);
+    this.answered();
+  }
+
+  pauseReading(): void {
+    this.reading = false;
+  }
+
+  resumeReading(): void {
+    this.reading = true;
+    this.returnHeld();
+  }
+
+  endOutput(): void {
+    // no stream becomes a tunnel
+  }
+
+  get outputFinished(): boolean {
+    return this.stream.localEnded;
+  }
+
+  /** The caller's own deadline, where it has one, is the one that counts. */
+  override get answerTimeoutMs(): number {
+    return this.callEndsMs === FOREVER ? super.answerTimeoutMs : FOREVER;
+  }
+
+  abort(reason: Reason): void {
+    if (this.exchange !== null && this.request.isGrpc && reason !== 'client-closed')
+      return this.endCall(reason);
+    finishRequest(this, reason);
+    const malformed = reason === 'http2-malformed-request';
+    this.stream.shut();
+    this.session.reset(this.stream, malformed ? f.PROTOCOL_ERROR : f.INTERNAL_ERROR);
+    if (malformed) this.session.malformed();
+    this.over();
+  }
+
+  completed(): void {
+    finishRequest(this, null);
+    this.session.budget.answered();
+    this.answered();
+  }
+
+  mayPersist(): boolean {
+    return true;
+  }
+
+  switched(): void {
+    // no stream becomes a tunnel
+  }
+
+  /** A call whose answer was begun ends with a status of ours (grpc.io: Status in trailers). */
+  private endCall(reason: Reason): void {
+    const refusal = refusalOf(this, reason, statusOf(reason, this.judge.decision?.denyStatus));
+    finishRequest(this, reason);
+    this.stream.sendEnd(Buffer.from(grpcTrailers(refusal), 'latin1'));
+    this.answered();
+  }
+
+  private readDeadline(): number {
+    const timeoutMs = parseGrpcTimeout(this.head.soleValue(GRPC_TIMEOUT) ?? '');
+    return timeoutMs === null ? FOREVER : this.now() + timeoutMs;
+  }
+
+  /** The answer is complete, but perhaps not sent yet. */
+  private answered(): void {
+    this.giveExchange();
+    if (this.stream.localEnded) this.finish();
+    else this.due.arm(this.context.options.idleTimeoutMs, 'idle-timeout');
+  }
+
+  /** The last byte of the answer is sent. */
+  private finish(): void {
+    if (this.stream.remoteEnded) {
+      this.session.forget(this.stream);
+      return this.over();
+    }
+    // RFC 9113 section 8.1 allows a reset at once; curl then throws the answer away.
+    this.discarded = 0;
+    this.due.arm(DISCARD_MS, 'idle-timeout');
+  }
+
+  /** What comes after the answer. */
+  private discard(bytes: number): void {
+    this.stream.credit(bytes);
+    this.discarded += bytes;
+    if (!this.stream.localEnded) return;
+    if (this.stream.remoteEnded) this.finish();
+    else if (this.discarded > DISCARD_BYTES_MAX) this.leaveRest();
+  }
+
+  /** The rest of the request is not wanted. */
+  private leaveRest(): void {
+    this.session.reset(this.stream, f.NO_ERROR);
+    this.over();
+  }
+
+  private over(): void {
+    this.giveExchange();
+    this.returnHeld();
+    this.stream.id = 0;
+    this.session.streamOver(this);
+  }
+
+  private returnHeld(): void {
+    const { held } = this;
+    this.held = 0;
+    if (held > 0) this.stream.credit(held);
+  }
+}
