@@ -93,7 +93,8 @@ export function finishHeaders(out: Output, at: number, frameBytesMax: number): v
 
 export function writeRstStream(out: Output, streamId: number, code: number): void {
   writeFrameHead(out, 4, RST_STREAM, 0, streamId);
-  writeUint32(out.bytes, out.reserve(4), code);
+  const at = out.reserve(4); // may move the bytes
+  writeUint32(out.bytes, at, code);
 }
 
 export function writeWindowUpdate(out: Output, streamId: number, increment: number): void {

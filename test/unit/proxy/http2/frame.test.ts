@@ -43,6 +43,20 @@ describe('writes', () => {
       expect: '000008 07 00 00000000 00000005 0000000b',
     },
   ];
+  test.each(rows)('$name, where its end makes the output grow', ({ write, expect: wanted }) => {
+    const bytes = hex(wanted);
+    // Every distance to the end of the memory that a frame can begin at.
+    for (let room = 0; room <= bytes.length; room++) {
+      const out = new Output();
+      out.reserve(out.bytes.length - room);
+      write(out);
+      const start = out.length - bytes.length;
+      expect(out.bytes.subarray(start, out.length).toString('hex'), `room ${room}`).toBe(
+        bytes.toString('hex'),
+      );
+    }
+  });
+
   test.each(rows)('$name', ({ write, expect: want }) => {
     const out = new Output();
     out.byte(0x2e);
