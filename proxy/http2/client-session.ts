@@ -8,10 +8,9 @@ import type { FramedOwner, UpstreamOwner } from '../forward/upstream-link.ts';
 import { ClientStream } from './client-stream.ts';
 import * as f from './frame.ts';
 import type { BlockHead } from './header-block.ts';
-import type { FieldSink } from './hpack/decoder.ts';
 import { PREFACE } from './preface.ts';
 import { ResponseBlock } from './response-block.ts';
-import { CONNECTION_WINDOW_BYTES, Session, type SessionParts } from './session.ts';
+import { CONNECTION_WINDOW_BYTES, NOTHING, Session, type SessionParts } from './session.ts';
 import type { Stream } from './stream.ts';
 import { TrailerBlock } from './trailer-block.ts';
 
@@ -28,7 +27,6 @@ export interface ClientSessionOptions extends SessionParts {
 
 /** Streams that are kept for the next requests. */
 const KEPT_MAX = 128;
-const NOTHING: FieldSink = { field: () => undefined };
 /** RFC 9113 section 5.1.1: then another connection is needed. */
 const STREAM_ID_MAX = 0x7fffffff;
 
@@ -222,12 +220,6 @@ export class ClientSession extends Session implements UpstreamOwner {
     for (const link of [...this.connecting]) link.broken(reason);
     this.connecting = [];
     this.sessionOptions.gone(this);
-  }
-
-  private decode(block: Buffer, start: number, end: number, sink: FieldSink): boolean {
-    if (this.decoder.decode(block, start, end, sink)) return true;
-    this.fail(f.COMPRESSION_ERROR, 'upstream-bad-response', 'a header block that cannot be decoded');
-    return false;
   }
 
   /** Of a stream of this connection: they are all made here. */

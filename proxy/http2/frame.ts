@@ -56,9 +56,7 @@ export function writeFrameHead(
 ): void {
   const at = out.reserve(FRAME_HEAD_BYTES);
   const { bytes } = out;
-  bytes[at] = length >>> 16;
-  bytes[at + 1] = length >>> 8;
-  bytes[at + 2] = length;
+  setFrameLength(out, at, length);
   bytes[at + 3] = type;
   bytes[at + 4] = flags;
   writeUint32(bytes, at + 5, streamId);

@@ -13,6 +13,7 @@ import {
   TRANSFER_ENCODING,
   UPGRADE,
 } from '../http1/known-headers.ts';
+import { bytesEqual } from '../http1/tokens.ts';
 import { type EncodableField, HpackEncoder } from './hpack/encoder.ts';
 import type { Output } from './output.ts';
 
@@ -36,7 +37,7 @@ const AUTHORITY = name(':authority');
 const STATUS = name(':status');
 const TE_NAME = name('te');
 const TRAILERS = Buffer.from('trailers', 'latin1');
-const SET_COOKIE = Buffer.from('set-cookie', 'latin1');
+const SET_COOKIE = 'set-cookie';
 const STATUS_AT = 9; // behind `HTTP/1.1 `
 
 export class HeadEncoder {
@@ -121,7 +122,7 @@ export class HeadEncoder {
       line.valueEnd = valueEnd;
       const id = knownId(head, at, nameEnd);
       if (id !== 0 && ((dropped >>> id) & 1) !== 0) continue;
-      line.sensitive = ((SENSITIVE >>> id) & 1) !== 0 || isSetCookie(head, at, nameEnd);
+      line.sensitive = ((SENSITIVE >>> id) & 1) !== 0 || bytesEqual(head, at, nameEnd, SET_COOKIE);
       this.hpack.field(out, line);
     }
   }
@@ -130,11 +131,4 @@ export class HeadEncoder {
 function endOfLine(head: Buffer, from: number): number {
   const end = head.indexOf(CR, from);
   return end < 0 ? head.length : end + 2;
-}
-
-function isSetCookie(head: Buffer, start: number, end: number): boolean {
-  if (end - start !== SET_COOKIE.length) return false;
-  for (let i = 0; i < SET_COOKIE.length; i++)
-    if (((head[start + i] ?? 0) | 0x20) !== SET_COOKIE[i]) return false;
-  return true;
 }

@@ -2,31 +2,11 @@
 // one forwarding serve both protocols. Refuses here what HTTP/1.1 could not say (RFC 9113 sections 8.1.1 to
 // 8.3), above all what would become another request there.
 import { Buffer } from 'node:buffer';
-import {
-  bits,
-  CONNECTION,
-  COOKIE,
-  HOST,
-  HTTP2_SETTINGS,
-  KEEP_ALIVE,
-  PROXY_CONNECTION,
-  TE,
-  TRANSFER_ENCODING,
-  UPGRADE,
-} from '../http1/known-headers.ts';
+import { COOKIE, HOST, TE } from '../http1/known-headers.ts';
 import { bytesEqual, TOKEN } from '../http1/tokens.ts';
+import { isOfConnection } from './connection-fields.ts';
 import type { FieldSink } from './hpack/decoder.ts';
 import { AUTHORITY, type Field, METHOD, PATH, SCHEME, valueEnd, valueStart } from './hpack/field.ts';
-
-/** RFC 9113 section 8.2.2: they are about one connection of HTTP/1.1. */
-const CONNECTION_FIELDS = bits(
-  CONNECTION,
-  KEEP_ALIVE,
-  PROXY_CONNECTION,
-  TRANSFER_ENCODING,
-  UPGRADE,
-  HTTP2_SETTINGS,
-);
 
 /** A pseudo-header field as a bit of `seen`. */
 const bit = (kind: number): number => 1 << -kind;
@@ -131,7 +111,7 @@ export class RequestBlock implements FieldSink {
     if (!this.begun) this.beginLines();
     const { kind, source } = field;
     if (kind !== 0) {
-      if (((CONNECTION_FIELDS >>> kind) & 1) !== 0) {
+      if (isOfConnection(kind)) {
         this.fault = 'a field that is about a connection of HTTP/1.1';
         return;
       }

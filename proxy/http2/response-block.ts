@@ -1,27 +1,9 @@
 // From a header block to the response head that HTTP/1.1 would have had (RFC 9113 section 8.3.2): then one
 // parser and one forwarding serve both protocols.
 import { Buffer } from 'node:buffer';
-import {
-  bits,
-  CONNECTION,
-  HTTP2_SETTINGS,
-  KEEP_ALIVE,
-  PROXY_CONNECTION,
-  TRANSFER_ENCODING,
-  UPGRADE,
-} from '../http1/known-headers.ts';
+import { isOfConnection } from './connection-fields.ts';
 import type { FieldSink } from './hpack/decoder.ts';
 import { type Field, STATUS, valueEnd, valueStart } from './hpack/field.ts';
-
-/** RFC 9113 section 8.2.2. */
-const CONNECTION_FIELDS = bits(
-  CONNECTION,
-  KEEP_ALIVE,
-  PROXY_CONNECTION,
-  TRANSFER_ENCODING,
-  UPGRADE,
-  HTTP2_SETTINGS,
-);
 
 const BYTES_AT_FIRST = 4_096;
 const STATUS_LINE = Buffer.from('HTTP/1.1 000 \r\n', 'latin1');
@@ -50,7 +32,7 @@ export class ResponseBlock implements FieldSink {
   field(field: Field): void {
     const { kind, source, start, end } = field;
     if (this.refused) return;
-    if (field.malformed || (kind > 0 && ((CONNECTION_FIELDS >>> kind) & 1) !== 0)) this.refused = true;
+    if (field.malformed || isOfConnection(kind)) this.refused = true;
     else if (kind === STATUS) this.takeStatus(field);
     else if (kind < 0 || !this.status) this.refused = true;
     else this.append(source, start, end);

@@ -12,11 +12,10 @@ import type { Peer } from '../peer.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
 import * as f from './frame.ts';
 import type { BlockHead } from './header-block.ts';
-import type { FieldSink } from './hpack/decoder.ts';
 import { PREFACE } from './preface.ts';
 import { RequestBlock } from './request-block.ts';
 import { ServerStream } from './server-stream.ts';
-import { CONNECTION_WINDOW_BYTES, Session } from './session.ts';
+import { CONNECTION_WINDOW_BYTES, NOTHING, Session } from './session.ts';
 import type { Stream } from './stream.ts';
 import { TrailerBlock } from './trailer-block.ts';
 
@@ -29,7 +28,6 @@ const DRAIN_SETTLE_MS = 100;
 /** How long the last bytes may take when the connection closes. */
 const CLOSE_MS = 1_000;
 const PING_BYTES = Buffer.from('sallypor', 'latin1');
-const NOTHING: FieldSink = { field: () => undefined };
 
 export class ServerSession extends Session implements CallerConnection {
   readonly context: HttpListenerContext;
@@ -251,13 +249,6 @@ export class ServerSession extends Session implements CallerConnection {
     this.shut('client-closed');
     this.raw.destroy();
     this.context.closed(this);
-  }
-
-  /** False when the connection ended over it. */
-  private decode(block: Buffer, start: number, end: number, sink: FieldSink): boolean {
-    if (this.decoder.decode(block, start, end, sink)) return true;
-    this.fail(f.COMPRESSION_ERROR, 'http2-compression-error', 'a header block that cannot be decoded');
-    return false;
   }
 
   private trailers(stream: Stream, last: boolean, block: Buffer, start: number, end: number): void {

@@ -6,7 +6,7 @@ import * as f from './frame.ts';
 import { FrameBudget } from './frame-budget.ts';
 import { HeadEncoder } from './head-encoder.ts';
 import type { BlockHead } from './header-block.ts';
-import { HpackDecoder, type Scratch } from './hpack/decoder.ts';
+import { type FieldSink, HpackDecoder, type Scratch } from './hpack/decoder.ts';
 import { type FrameTarget, IncomingFrames } from './incoming-frames.ts';
 import type { Flushable, Output, Outputs } from './output.ts';
 import { PeerSettings } from './peer-settings.ts';
@@ -21,6 +21,8 @@ export interface SessionParts {
 
 /** Data that a connection may bring, over all streams, before somebody took it. */
 export const CONNECTION_WINDOW_BYTES = 1_048_576;
+/** For a block that is for nobody any more. */
+export const NOTHING: FieldSink = { field: () => undefined };
 /** An output of this size is sent at once. */
 const OUTPUT_BYTES_MAX = 65_536;
 /** What the peer does not read may grow to this before we read no more of what it asks for. */
@@ -42,7 +44,7 @@ export abstract class Session implements FrameTarget, Flushable {
   /** Nothing is read or sent any more. */
   closed = false;
   protected readonly streams = new StreamTable();
-  protected readonly decoder: HpackDecoder;
+  private readonly decoder: HpackDecoder;
   protected readonly incoming: IncomingFrames;
   /** The highest streams that the peer and we opened. */
   protected lastPeerId = 0;
@@ -238,6 +240,13 @@ export abstract class Session implements FrameTarget, Flushable {
   protected passOver(streamId: number): void {
     this.resetIds.push(streamId);
     if (this.resetIds.length > RESET_IDS_KEPT) this.resetIds.shift();
+  }
+
+  /** Decodes a header block into `sink`; false when the connection ended over it. */
+  protected decode(block: Buffer, start: number, end: number, sink: FieldSink): boolean {
+    if (this.decoder.decode(block, start, end, sink)) return true;
+    this.fail(f.COMPRESSION_ERROR, 'http2-compression-error', 'a header block that cannot be decoded');
+    return false;
   }
 
   /** A stream that the peer, or its fault, ended before its answer did. */
