@@ -27,6 +27,8 @@ export interface ClientSessionOptions extends SessionParts {
 
 /** Streams that are kept for the next requests. */
 const KEPT_MAX = 128;
+const NOT_HTTP2 =
+  'it does not begin as HTTP/2 does; for an application that speaks HTTP/1.1 set `upstream.protocol: http1`';
 /** RFC 9113 section 5.1.1: then another connection is needed. */
 const STREAM_ID_MAX = 0x7fffffff;
 
@@ -201,7 +203,8 @@ export class ClientSession extends Session implements UpstreamOwner {
   }
 
   override fail(code: number, reason: Reason, message: string): void {
-    const why = reason === 'upstream-bad-response' ? message : `${reason}: ${message}`;
+    const rule = reason === 'upstream-bad-response' ? message : `${reason}: ${message}`;
+    const why = this.remote.known ? rule : NOT_HTTP2;
     super.fail(code, 'upstream-bad-response', why);
   }
 
