@@ -72,7 +72,8 @@ async function prepare(
   const pki = await makePki(session.directory);
   const load = await LoadDriver.start(session, options.bodyBytes);
   const allowed = { principal: pki.clientPrincipal, methods: ['GET'], path: '/items/*' };
-  const setup = { session, pki, upstreamPort: load.upstreamPort, allowed, profileDirectory };
+  const { upstreamPort } = load;
+  const setup = { session, pki, upstreamPort, http: 'http/1.1', allowed, profileDirectory } as const;
   return { setup, load, lineUp: new LineUp(setup, options, progress) };
 }
 

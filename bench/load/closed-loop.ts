@@ -1,7 +1,11 @@
-// N keep-alive connections, each with one request in flight; CPU time of the proxy and the request counter
-// are read in the same tick at both ends of the window.
+// N connections, each with one request in flight, or one a stream; CPU time of the proxy and the request
+// counter are read in the same tick at both ends of the window.
+import { Outputs } from '../../proxy/http2/output.ts';
 import { rssKibOf } from '../proc.ts';
-import { Connection, type ConnectionEvents, clientContext, encodeRequest } from './connection.ts';
+import { Connection, encodeRequest } from './connection.ts';
+import { contextOf } from './dial.ts';
+import { Http2Connection } from './http2/connection.ts';
+import type { Lane, LaneEvents } from './lane.ts';
 import type { ClosedLoopJob, LoadResult } from './protocol.ts';
 import { Window } from './window.ts';
 
@@ -22,13 +26,21 @@ export function runClosedLoop(job: ClosedLoopJob): Promise<LoadResult> {
   });
 }
 
-class ClosedLoop implements ConnectionEvents {
+/** A connection, and how many requests it has in flight. */
+interface Dialed {
+  readonly bytesRead: number;
+  readonly lanes: readonly Lane[];
+  close(): void;
+}
+
+class ClosedLoop implements LaneEvents<Lane> {
   readonly #job: ClosedLoopJob;
   readonly #done: (result: LoadResult | Error) => void;
-  readonly #connections: Connection[] = [];
+  readonly #connections: Dialed[] = [];
   /** Those that had a first answer: their handshake is over. */
-  readonly #answered = new Set<Connection>();
-  readonly #dial: () => void;
+  readonly #answered = new Set<Lane>();
+  readonly #lanes: number;
+  readonly #open: () => Dialed;
   readonly #rssKib: number[] = [];
   readonly #requestsMax: number;
   readonly #sampleEvery: number;
@@ -46,40 +58,34 @@ class ClosedLoop implements ConnectionEvents {
     this.#requestsMax = 'requests' in job.window ? job.window.requests : Number.POSITIVE_INFINITY;
     this.#sampleEvery =
       job.samples > 0 ? Math.floor(this.#requestsMax / job.samples) : Number.POSITIVE_INFINITY;
-    const context = job.target.tls === null ? null : clientContext(job.target.tls);
-    const request = encodeRequest(job.target.path);
-    this.#dial = () => {
-      const connection = new Connection(job.target, context, request, this);
-      this.#connections.push(connection);
-      connection.sentMs = performance.now();
-      connection.send();
-    };
+    this.#lanes = job.connections * (job.http2?.streams ?? 1);
+    this.#open = opener(job, this);
     for (let i = 0; i < Math.min(HANDSHAKES_AT_ONCE, job.connections); i++) this.#dial();
   }
 
-  response(connection: Connection, status: number): void {
+  response(lane: Lane, status: number): void {
     const now = performance.now();
     const window = this.#window;
     if (window === null) {
       this.#warmup--;
-      if (!this.#answered.has(connection)) {
-        this.#answered.add(connection);
+      if (!this.#answered.has(lane)) {
+        this.#answered.add(lane);
         if (this.#connections.length < this.#job.connections) this.#dial();
       }
-      const open = this.#answered.size === this.#job.connections;
+      const open = this.#answered.size === this.#lanes;
       if (open && (this.#warmup <= 0 || now >= this.#warmupEndMs)) this.#openWindow(now);
     } else {
       this.#requests++;
       if (status !== this.#job.status) window.refused++;
-      window.latencies.addMs(now - connection.sentMs);
+      window.latencies.addMs(now - lane.sentMs);
       if (this.#requests % this.#sampleEvery === 0) this.#rssKib.push(rssKibOf(this.#job.pids));
       if (now >= this.#endMs || this.#requests >= this.#requestsMax) {
         this.#done(window.close(now, { rssKib: this.#rssKib }));
         return;
       }
     }
-    connection.sentMs = now;
-    connection.send();
+    lane.sentMs = now;
+    lane.send();
   }
 
   fault(error: Error): void {
@@ -90,8 +96,28 @@ class ClosedLoop implements ConnectionEvents {
     for (const connection of this.#connections) connection.close();
   }
 
+  #dial(): void {
+    const connection = this.#open();
+    this.#connections.push(connection);
+    for (const lane of connection.lanes) {
+      lane.sentMs = performance.now();
+      lane.send();
+    }
+  }
+
   #openWindow(now: number): void {
     if ('ms' in this.#job.window) this.#endMs = now + this.#job.window.ms;
     this.#window = new Window(now, this.#job.pids, this.#connections);
   }
+}
+
+/** Opens connections of what the job speaks. */
+function opener({ target, http2 }: ClosedLoopJob, events: LaneEvents<Lane>): () => Dialed {
+  const context = contextOf(target);
+  if (http2 !== undefined) {
+    const outputs = new Outputs();
+    return () => new Http2Connection(target, context, { load: http2, outputs, events });
+  }
+  const request = encodeRequest(target.path);
+  return () => new Connection(target, context, request, events);
 }

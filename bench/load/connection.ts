@@ -1,19 +1,11 @@
 // One client connection of the load: raw TLS (or plaintext) socket, pre-encoded request, one request in
 // flight.
-import { connect as connectPlain, type Socket } from 'node:net';
-import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
-import type { ClientMaterial } from '../pki.ts';
+import type { Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import { dial } from './dial.ts';
+import type { Lane } from './lane.ts';
 import type { Target } from './protocol.ts';
 import { ResponseReader } from './response.ts';
-import { verification } from './server-identity.ts';
-
-/** The same handshake and cipher for every peer, whatever its TLS library prefers. */
-const TLS_OPTIONS = {
-  minVersion: 'TLSv1.3',
-  maxVersion: 'TLSv1.3',
-  ciphers: 'TLS_AES_128_GCM_SHA256',
-  ecdhCurve: 'X25519',
-} as const;
 
 export interface ConnectionEvents {
   /** A response is complete; `status` of its final line; `reusable` when another request may follow it. */
@@ -22,44 +14,28 @@ export interface ConnectionEvents {
   fault(error: Error, connection: Connection): void;
 }
 
-/** A client's certificates, once for all its connections. */
-export function clientContext(material: ClientMaterial): SecureContext {
-  return createSecureContext({
-    ...TLS_OPTIONS,
-    ca: material.authority,
-    ...(material.certificate === '' ? {} : { cert: material.certificate, key: material.key }),
-  });
-}
-
 /** GET of `path`, as bytes. */
 export function encodeRequest(path: string): Buffer {
   return Buffer.from(`GET ${path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: sallyport-bench\r\n\r\n`);
 }
 
-function dial(target: Target, context: SecureContext | null): Socket {
-  const where = { host: target.host ?? '127.0.0.1', port: target.port };
-  if (context === null) return connectPlain(where);
-  const { server } = target;
-  const tls = server === undefined ? { ...TLS_OPTIONS, servername: 'localhost' } : verification(server);
-  return connectTls({ ...where, ...tls, secureContext: context });
-}
-
 const HEAD_METHOD = 'HEAD ';
 
-export class Connection {
+export class Connection implements Lane {
   /** When the request in flight was sent or due, monotonic milliseconds; owned by the caller. */
   sentMs = 0;
   busy = false;
   /** The handshake is done, where there is one. */
   established = false;
   readonly socket: Socket;
+  /** One request at a time. */
+  readonly lanes: readonly Lane[] = [this];
   readonly #request: Buffer;
   #closed = false;
 
   constructor(target: Target, context: SecureContext | null, request: Buffer, events: ConnectionEvents) {
     this.#request = request;
     this.socket = dial(target, context);
-    this.socket.setNoDelay(true);
     this.socket.once(context === null ? 'connect' : 'secureConnect', () => {
       this.established = true;
     });

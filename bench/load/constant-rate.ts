@@ -1,7 +1,8 @@
 // An open loop: requests are due at fixed times whether or not the proxy keeps up, so a stall shows in full
 // (no coordinated omission). What waits for a free connection waits on the clock.
 import { Arrivals } from './arrivals.ts';
-import { Connection, type ConnectionEvents, clientContext, encodeRequest } from './connection.ts';
+import { Connection, type ConnectionEvents, encodeRequest } from './connection.ts';
+import { contextOf } from './dial.ts';
 import type { ConstantRateJob, LoadResult } from './protocol.ts';
 import { Window } from './window.ts';
 
@@ -33,7 +34,7 @@ class ConstantRate implements ConnectionEvents {
     this.#job = job;
     this.#done = done;
     this.#total = Math.max(1, Math.round((job.ms / 1_000) * job.perSecond));
-    const context = job.target.tls === null ? null : clientContext(job.target.tls);
+    const context = contextOf(job.target);
     const request = encodeRequest(job.target.path);
     for (let i = 0; i < job.connections; i++) {
       const connection = new Connection(job.target, context, request, this);

@@ -1,6 +1,7 @@
 // Full handshakes only: each connection completes one, proves it with one request, and is closed.
 import type { SecureContext } from 'node:tls';
-import { Connection, type ConnectionEvents, clientContext, encodeRequest } from './connection.ts';
+import { Connection, type ConnectionEvents, encodeRequest } from './connection.ts';
+import { clientContext } from './dial.ts';
 import type { HandshakesJob, LoadResult } from './protocol.ts';
 import { Window } from './window.ts';
 

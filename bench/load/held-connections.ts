@@ -1,5 +1,6 @@
 // Opens many connections a few at a time, one request on each, and holds them: idle, or as slow clients.
-import { Connection, type ConnectionEvents, clientContext, encodeRequest } from './connection.ts';
+import { Connection, type ConnectionEvents, encodeRequest } from './connection.ts';
+import { contextOf } from './dial.ts';
 import type { OpenJob } from './protocol.ts';
 
 /** Connections that are held while other jobs run. */
@@ -13,7 +14,7 @@ export interface Held {
 /** Resolves when all of them are open. @throws when one fails before that */
 export function openConnections(job: OpenJob): Promise<Held> {
   return new Promise((resolve, reject) => {
-    const context = job.target.tls === null ? null : clientContext(job.target.tls);
+    const context = contextOf(job.target);
     const request = encodeRequest(job.target.path);
     const connections: Connection[] = [];
     let answered = 0;

@@ -2,6 +2,7 @@
 import type { ClientMaterial } from '../pki.ts';
 import type { Memory } from '../proc.ts';
 import type { LatencyUs } from '../result.ts';
+import type { Http2Load } from './http2/messages.ts';
 import type { Curve } from './latencies.ts';
 import type { ServerIdentity } from './server-identity.ts';
 
@@ -16,11 +17,13 @@ export interface Target {
   readonly server?: ServerIdentity;
 }
 
-/** A closed loop: each connection sends its next request when the answer is complete. */
+/** A closed loop: each connection, or stream, sends its next request when the answer is complete. */
 export interface ClosedLoopJob {
   readonly kind: 'closed-loop';
   readonly target: Target;
   readonly connections: number;
+  /** Absent: HTTP/1.1. */
+  readonly http2?: Http2Load;
   /** The status of every answer; another one counts as refused. */
   readonly status: number;
   /** The window opens after so many requests, or after so long. */

@@ -1,8 +1,12 @@
 // One measured window: what is read at both ends of it, in the same tick as the request counter.
 import { cpuTimeUs, memoryOf } from '../proc.ts';
-import type { Connection } from './connection.ts';
 import { Latencies } from './latencies.ts';
 import type { LoadResult } from './protocol.ts';
+
+/** What counts the bytes that came in. */
+interface Receiving {
+  readonly bytesRead: number;
+}
 
 export class Window {
   readonly latencies = new Latencies();
@@ -10,13 +14,13 @@ export class Window {
   refused = 0;
   readonly startMs: number;
   readonly #pids: readonly number[];
-  readonly #connections: Iterable<Connection>;
+  readonly #connections: Iterable<Receiving>;
   readonly #cpuUs: number;
   readonly #ownCpuUs: number;
   #bytes: number;
 
   /** Opens at `startMs`, now. `connections` are those whose answers count. */
-  constructor(startMs: number, pids: readonly number[], connections: Iterable<Connection>) {
+  constructor(startMs: number, pids: readonly number[], connections: Iterable<Receiving>) {
     this.startMs = startMs;
     this.#pids = pids;
     this.#connections = connections;
@@ -26,7 +30,7 @@ export class Window {
   }
 
   /** A connection that was counted goes away. */
-  forget(connection: Connection): void {
+  forget(connection: Receiving): void {
     this.#bytes += connection.bytesRead;
   }
 
@@ -47,7 +51,7 @@ export class Window {
   }
 }
 
-function bytesOf(connections: Iterable<Connection>): number {
+function bytesOf(connections: Iterable<Receiving>): number {
   let bytes = 0;
   for (const connection of connections) bytes += connection.bytesRead;
   return bytes;

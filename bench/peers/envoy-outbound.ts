@@ -15,23 +15,28 @@ export const envoyOutbound: OutboundPeer = {
         policies: envoyRbac(benchRules(1, setup.allowed), 'any'),
         upstreamPort: next,
         upstreamTls: upstreamTls(setup),
+        http: setup.http,
       }),
     ),
 };
 
-function upstreamTls({ pki }: PeerSetup): object {
+function upstreamTls({ pki, http }: PeerSetup): object {
   return {
     name: 'envoy.transport_sockets.tls',
     typed_config: {
       '@type': `${TYPES}.transport_sockets.tls.v3.UpstreamTlsContext`,
       sni: 'localhost',
       max_session_keys: 0, // no resumption
-      common_tls_context: commonTls(pki.client, {
-        trusted_ca: { filename: pki.authority },
-        match_typed_subject_alt_names: [
-          { san_type: 'URI', matcher: { exact: `spiffe://${pki.serverPrincipal}` } },
-        ],
-      }),
+      common_tls_context: commonTls(
+        pki.client,
+        {
+          trusted_ca: { filename: pki.authority },
+          match_typed_subject_alt_names: [
+            { san_type: 'URI', matcher: { exact: `spiffe://${pki.serverPrincipal}` } },
+          ],
+        },
+        http,
+      ),
     },
   };
 }

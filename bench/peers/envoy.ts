@@ -5,10 +5,25 @@ import { join } from 'node:path';
 import type { KeyPair } from '../pki.ts';
 import { benchRules, envoyRbac } from '../rules.ts';
 import { hasCommand } from '../session.ts';
-import { type Peer, type PeerSetup, type RunningPeer, versionOf, waitForPort } from './peer.ts';
+import {
+  type HttpVersion,
+  type Peer,
+  type PeerSetup,
+  type RunningPeer,
+  versionOf,
+  waitForPort,
+} from './peer.ts';
 
 export const TYPES = 'type.googleapis.com/envoy.extensions';
 const FIND_BINARY = "import envoy,os;print(os.path.join(os.path.dirname(envoy.__file__),'_bin','envoy'))";
+
+/** Keys of `typed_extension_protocol_options`. */
+const UPSTREAM_HTTP2 = {
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+    '@type': `${TYPES}.upstreams.http.v3.HttpProtocolOptions`,
+    explicit_http_config: { http2_protocol_options: {} },
+  },
+};
 
 export const envoy1 = envoyWith(1);
 export const envoy1000 = envoyWith(1_000);
@@ -32,6 +47,7 @@ export function envoyWith(rules: number): Peer {
           listenerTls: downstreamTls(setup),
           policies: envoyRbac(benchRules(rules, setup.allowed)),
           upstreamPort: setup.upstreamPort,
+          http: setup.http,
         }),
       ),
   };
@@ -77,9 +93,10 @@ export function staticResources(options: {
   readonly policies: object;
   readonly upstreamPort: number;
   readonly upstreamTls?: object;
+  readonly http: HttpVersion;
 }): object {
-  const { port, listenerTls, upstreamPort, upstreamTls } = options;
-  const filters = [httpFilter(options.policies, listenerTls !== undefined)];
+  const { port, listenerTls, upstreamPort, upstreamTls, http } = options;
+  const filters = [httpFilter({ policies: options.policies, identified: listenerTls !== undefined, http })];
   const endpoints = [{ lb_endpoints: [{ endpoint: { address: socketAddress(upstreamPort) } }] }];
   return {
     listeners: [
@@ -95,6 +112,7 @@ export function staticResources(options: {
         type: 'STATIC',
         connect_timeout: '1s',
         ...(upstreamTls && { transport_socket: upstreamTls }),
+        ...(http === 'h2' && { typed_extension_protocol_options: UPSTREAM_HTTP2 }),
         load_assignment: { cluster_name: 'application', endpoints },
       },
     ],
@@ -105,7 +123,7 @@ function socketAddress(port: number): object {
   return { socket_address: { address: '127.0.0.1', port_value: port } };
 }
 
-function downstreamTls({ pki }: PeerSetup): object {
+function downstreamTls({ pki, http }: PeerSetup): object {
   return {
     name: 'envoy.transport_sockets.tls',
     typed_config: {
@@ -113,15 +131,15 @@ function downstreamTls({ pki }: PeerSetup): object {
       require_client_certificate: true,
       disable_stateless_session_resumption: true,
       disable_stateful_session_resumption: true,
-      common_tls_context: commonTls(pki.server, { trusted_ca: { filename: pki.authority } }),
+      common_tls_context: commonTls(pki.server, { trusted_ca: { filename: pki.authority } }, http),
     },
   };
 }
 
-/** TLS 1.3 only and HTTP/1.1, as `pair`. */
-export function commonTls({ certificate, key }: KeyPair, validation: object): object {
+/** TLS 1.3 only and one version of HTTP, as `pair`. */
+export function commonTls({ certificate, key }: KeyPair, validation: object, http: HttpVersion): object {
   return {
-    alpn_protocols: ['http/1.1'],
+    alpn_protocols: [http],
     tls_params: {
       tls_minimum_protocol_version: 'TLSv1_3',
       tls_maximum_protocol_version: 'TLSv1_3',
@@ -132,13 +150,14 @@ export function commonTls({ certificate, key }: KeyPair, validation: object): ob
   };
 }
 
-function httpFilter(policies: object, identified: boolean): object {
+function httpFilter(options: { policies: object; identified: boolean; http: HttpVersion }): object {
+  const { policies, identified, http } = options;
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: {
       '@type': `${TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: 'inbound',
-      codec_type: 'HTTP1',
+      codec_type: http === 'h2' ? 'HTTP2' : 'HTTP1',
       normalize_path: true,
       // As Istio sets it, and as sallyport does: the caller's identity for the application.
       forward_client_cert_details: identified ? 'SANITIZE_SET' : 'SANITIZE',

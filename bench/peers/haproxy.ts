@@ -54,7 +54,7 @@ export function pemOf({ session }: PeerSetup, { certificate, key }: KeyPair): st
   return file;
 }
 
-function configuration({ pki, upstreamPort }: PeerSetup, port: number, pair: string): string {
+function configuration({ pki, upstreamPort, http, allowed }: PeerSetup, port: number, pair: string): string {
   return `global
   nbthread 1
   maxconn 8000
@@ -66,10 +66,10 @@ defaults
   timeout server 300s
   http-reuse always
 frontend inbound
-  bind 127.0.0.1:${port} ssl crt ${pair} ca-file ${pki.authority} verify required alpn http/1.1
-  http-request deny deny_status 403 unless { method GET } { path_beg /items/ }
+  bind 127.0.0.1:${port} ssl crt ${pair} ca-file ${pki.authority} verify required alpn ${http}
+  http-request deny deny_status 403 unless { method ${allowed.methods.join(' ')} } { path_beg /items/ }
   default_backend application
 backend application
-  server application 127.0.0.1:${upstreamPort} pool-max-conn 1024
+  server application 127.0.0.1:${upstreamPort} pool-max-conn 1024${http === 'h2' ? ' proto h2' : ''}
 `;
 }

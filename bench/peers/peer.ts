@@ -11,11 +11,16 @@ import { ROOT } from '../program.ts';
 import type { BenchRule } from '../rules.ts';
 import type { Session } from '../session.ts';
 
+/** By its ALPN name. */
+export type HttpVersion = 'http/1.1' | 'h2';
+
 /** What a peer is started with. */
 export interface PeerSetup {
   readonly session: Session;
   readonly pki: Pki;
   readonly upstreamPort: number;
+  /** What callers speak to it, and it to the application. */
+  readonly http: HttpVersion;
   /** The rule that allows the load; a peer whose rules name callers gets it among its others. */
   readonly allowed: BenchRule;
   /** Where CPU profiles of ours go, undefined = none. */

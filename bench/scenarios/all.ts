@@ -4,6 +4,7 @@ import { connections } from './connections.ts';
 import { decision } from './decision.ts';
 import { denied } from './denied.ts';
 import { handshake } from './handshake.ts';
+import { http2 } from './http2.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { memory } from './memory.ts';
@@ -15,12 +16,14 @@ import { rules } from './rules.ts';
 import type { Scenario } from './scenario.ts';
 import { slow } from './slow.ts';
 import { start } from './start.ts';
+import { streams } from './streams.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   requests,
   latency,
   handshake,
   pair,
+  http2,
   decision,
   rules,
   bodies,
@@ -31,5 +34,6 @@ export const SCENARIOS: readonly Scenario[] = [
   rotation,
   idle,
   memory,
+  streams,
   start,
 ];

@@ -97,7 +97,8 @@ export class LineUp {
     try {
       const running = await peer.start(this.#setup);
       const bodyBytes = peer.bodyBytes ?? this.#bodyBytes;
-      const report = await check(peer, running, { pki: this.#setup.pki, path: ALLOWED_PATH, bodyBytes });
+      const { pki, http } = this.#setup;
+      const report = await check(peer, running, { pki, http, path: ALLOWED_PATH, bodyBytes });
       if (report.fault === null) {
         const target = targetOf({ setup: this.#setup }, { port: running.port, tls: peer.tls });
         const { name, rules } = peer;

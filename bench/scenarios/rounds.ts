@@ -1,6 +1,7 @@
 // How every scenario of points is measured: all entries in turn, round after round, each second round
 // backwards, so that what disturbs the machine for a while disturbs neighbours alike.
 import { round } from '../claim.ts';
+import type { Http2Load } from '../load/http2/messages.ts';
 import type { Curve } from '../load/latencies.ts';
 import type { ClosedLoopJob, LoadResult, Target } from '../load/protocol.ts';
 import type { Point, Sample } from '../result.ts';
@@ -83,7 +84,7 @@ export async function warmUp(
 ): Promise<void> {
   for (const contestant of contestants) {
     if (bench.lineUp.warm.has(contestant.peer.name)) continue;
-    if (await warmUpOne(bench, contestant, connections)) bench.lineUp.warm.add(contestant.peer.name);
+    if (await warmUpOne(bench, contestant, { connections })) bench.lineUp.warm.add(contestant.peer.name);
   }
 }
 
@@ -91,32 +92,37 @@ export async function warmUp(
 export async function warmUpOne(
   bench: Bench,
   contestant: Contestant,
-  connections = bench.options.connections,
+  load: Pick<LoadOptions, 'connections' | 'http2'> = {},
 ): Promise<boolean> {
   bench.progress(`warming up ${contestant.peer.name}`);
   const warmup = contestant.peer.justInTime ? FIRST_WARMUP_JUST_IN_TIME : FIRST_WARMUP;
-  return closedLoop(bench, contestant, { connections, warmup, ms: 10 }).then(
+  return closedLoop(bench, contestant, { ...load, warmup, ms: 10 }).then(
     () => true,
     () => false,
   );
+}
+
+/** What differs from the plain closed loop of HTTP/1.1. */
+export interface LoadOptions {
+  readonly target?: Target;
+  readonly connections?: number;
+  readonly http2?: Http2Load;
+  readonly status?: number;
+  readonly warmup?: ClosedLoopJob['warmup'];
+  readonly ms?: number;
 }
 
 /** One window of a closed loop. */
 export function closedLoop(
   bench: Bench,
   contestant: Contestant,
-  options: {
-    readonly target?: Target;
-    readonly connections?: number;
-    readonly status?: number;
-    readonly warmup?: ClosedLoopJob['warmup'];
-    readonly ms?: number;
-  } = {},
+  options: LoadOptions = {},
 ): Promise<LoadResult> {
   return bench.load.run({
     kind: 'closed-loop',
     target: options.target ?? contestant.target,
     connections: options.connections ?? bench.options.connections,
+    ...(options.http2 === undefined ? {} : { http2: options.http2 }),
     status: options.status ?? 200,
     warmup: options.warmup ?? WARMUP,
     window: { ms: options.ms ?? bench.effort.seconds * 1_000 },

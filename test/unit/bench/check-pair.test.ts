@@ -24,7 +24,7 @@ let inboundPort: number;
 beforeAll(async () => {
   pki = await makePki(session.directory);
   const allowed = { principal: pki.clientPrincipal, methods: ['GET'], path: '/items/*' };
-  setup = { session, pki, upstreamPort: 0, allowed, profileDirectory: undefined };
+  setup = { session, pki, upstreamPort: 0, http: 'http/1.1', allowed, profileDirectory: undefined };
   inboundPort = await listening(
     https.createServer(
       {

@@ -56,8 +56,9 @@ const peer = (rules: number): Peer => ({
   missing: () => null,
   start: () => Promise.reject(new Error('not started here')),
 });
-const expected = (): { pki: Pki; path: string; bodyBytes: number } => ({
+const expected = (): Parameters<typeof check>[2] => ({
   pki,
+  http: 'http/1.1',
   path: '/items/7',
   bodyBytes: 16,
 });
