@@ -7,7 +7,7 @@ import type { ExchangeOptions } from './http1/exchange-port.ts';
 import type { Exchanges } from './http1/exchanges.ts';
 import type { ForwardedMode } from './http1/forward-head.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
-import type { SessionParts } from './http2/session.ts';
+import type { SessionParts } from './http2/session-parts.ts';
 import type { ListenerRef } from './record/record.ts';
 import type { Runtime } from './runtime.ts';
 

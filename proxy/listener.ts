@@ -17,7 +17,7 @@ import { Exchanges } from './http1/exchanges.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
 import { ClientPool } from './http2/client-pool.ts';
 import { ServerSession } from './http2/server-session.ts';
-import type { SessionParts } from './http2/session.ts';
+import type { SessionParts } from './http2/session-parts.ts';
 import type { HttpListenerContext, HttpListenerOptions } from './listener-context.ts';
 import { createPeer, type Peer } from './peer.ts';
 import type { Arrival } from './pending-arrivals.ts';
@@ -191,7 +191,7 @@ export class HttpListener implements HttpListenerContext, Swept {
     const { headBytesMax } = this.parserOptions;
     const { chunked: trailers } = this.options.exchange;
     return new OneUpstream(
-      new ClientPool(pool, { ...this.http2, headBytesMax, trailers, streamsMax: LIMITS.upstreamStreams }),
+      new ClientPool(pool, { parts: this.http2, headBytesMax, trailers, streamsMax: LIMITS.upstreamStreams }),
     );
   }
 

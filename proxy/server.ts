@@ -18,9 +18,7 @@ import type { ChunkedOptions } from './http1/chunked.ts';
 import type { RequestParserOptions } from './http1/parse-request.ts';
 import { ProtectedNames } from './http1/protected-names.ts';
 import { RequestState } from './http1/request-state.ts';
-import { Scratch } from './http2/hpack/decoder.ts';
-import { Outputs } from './http2/output.ts';
-import type { SessionParts } from './http2/session.ts';
+import { SessionParts } from './http2/session-parts.ts';
 import { Shutdown } from './lifecycle.ts';
 import { HttpListener } from './listener.ts';
 import { listenerOptions } from './listener-options.ts';
@@ -67,7 +65,7 @@ export class ProxyServer {
   /** True once every listener is bound. */
   listening = false;
   private identity: OwnIdentity | null = null;
-  private readonly http2: SessionParts = { outputs: new Outputs(), scratch: new Scratch() };
+  private readonly http2 = new SessionParts();
   private protectedNames: ProtectedNames;
 
   constructor(deps: ProxyDeps) {

@@ -83,14 +83,14 @@ export interface Side {
 }
 
 /** Before the application. */
-export function inbound({ pki, upstreamPort }: PeerSetup): Side {
+export function inbound({ pki, upstreamPort, http }: PeerSetup): Side {
   return {
     account: 'web',
     pair: pki.server,
     opensslConf: OPENSSL_CONF,
     listener: {
       mtls: 'strict',
-      upstream: `127.0.0.1:${upstreamPort}`,
+      upstream: { address: `127.0.0.1:${upstreamPort}`, protocol: http === 'h2' ? 'h2c' : 'http1' },
       limits: { connectionsPerIdentity: 10_000 }, // the whole load is one caller
     },
   };
@@ -172,6 +172,7 @@ export function launchOurs(
     args: [
       // As the image and the systemd unit start it.
       `--openssl-config=${prepared.opensslConf}`,
+      '--max-semi-space-size=2',
       ...(options.nodeArgs ?? []),
       options.entry ?? ENTRY.emitted,
       'proxy',

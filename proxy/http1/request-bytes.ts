@@ -74,13 +74,15 @@ export class RequestBytes {
     return this.lines.length > 0 ? this.lines : this.body.trailers;
   }
 
-  /** Takes `chunk[start, end)`, all of it body. */
+  /** Takes `chunk[start, end)`, all of it body; valid until the next `keep`. */
   takeData(chunk: Buffer, start: number, end: number): void {
     if (start === end) return;
     const { body, parts } = this;
     // RFC 9113 section 8.1.1: more than Content-Length says is malformed.
     if (body.pass(end - start) < end - start) body.fault = 'http2-malformed-request';
-    const bytes = chunk.subarray(start, end);
+    const range = chunk.subarray(start, end);
+    // A socket may read what it is given after the call; a link of frames copies it.
+    const bytes = this.framedOut ? range : Buffer.from(range);
     if (this.chunks) parts.push(Buffer.from(`${(end - start).toString(16)}\r\n`, 'latin1'), bytes, LINE_END);
     else parts.push(bytes);
   }

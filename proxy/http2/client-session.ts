@@ -10,12 +10,14 @@ import * as f from './frame.ts';
 import type { BlockHead } from './header-block.ts';
 import { PREFACE } from './preface.ts';
 import { ResponseBlock } from './response-block.ts';
-import { CONNECTION_WINDOW_BYTES, NOTHING, Session, type SessionParts } from './session.ts';
+import { CONNECTION_WINDOW_BYTES, NOTHING, Session } from './session.ts';
+import type { SessionParts } from './session-parts.ts';
 import type { Stream } from './stream.ts';
 import { TrailerBlock } from './trailer-block.ts';
 
 /** What the sessions of one upstream share. */
-export interface ClientSessionOptions extends SessionParts {
+export interface ClientSessionOptions {
+  readonly parts: SessionParts;
   readonly headBytesMax: number;
   readonly trailers: ConstructorParameters<typeof TrailerBlock>[0];
   /** Streams of ours on one connection, whatever the server allows. */
@@ -51,7 +53,7 @@ export class ClientSession extends Session implements UpstreamOwner {
   private connection: UpstreamConnection | null = null;
 
   constructor(options: ClientSessionOptions, secure: boolean) {
-    super(options, { headBytesMax: options.headBytesMax, nowMs: options.coarseNow() });
+    super(options.parts, { headBytesMax: options.headBytesMax, nowMs: options.coarseNow() });
     this.sessionOptions = options;
     this.scheme = Buffer.from(secure ? 'https' : 'http', 'latin1');
     this.response = new ResponseBlock(options.headBytesMax);

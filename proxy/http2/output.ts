@@ -4,9 +4,9 @@ import { Buffer } from 'node:buffer';
 
 const BYTES_AT_FIRST = 16_384;
 /** A larger buffer is left to the collector. */
-const BYTES_KEPT = 131_072;
+const BYTES_KEPT = 65_536;
 /** Free outputs kept: more than are in use at most times. */
-const FREE_MAX = 32;
+const FREE_MAX = 16;
 
 export class Output {
   bytes = Buffer.allocUnsafeSlow(BYTES_AT_FIRST);

@@ -9,6 +9,7 @@ import { Deadline } from '../http1/deadline.ts';
 import { Lifetime } from '../http1/lifetime.ts';
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
+import { readInto } from '../shared-read.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
 import * as f from './frame.ts';
 import type { BlockHead } from './header-block.ts';
@@ -67,7 +68,9 @@ export class ServerSession extends Session implements CallerConnection {
       [f.SETTINGS_MAX_HEADER_LIST_SIZE, headBytesMax],
     ]);
     f.writeWindowUpdate(this.out, 0, CONNECTION_WINDOW_BYTES - f.WINDOW_BYTES);
-    socket.on('data', (chunk: Buffer) => this.take(chunk));
+    const take = (chunk: Buffer): void => this.take(chunk);
+    if (readInto(socket, context.http2.readMemory, take)) socket.resume();
+    else socket.on('data', take);
     socket.on('end', () => this.onEnd());
     socket.on('drain', () => this.drained());
     socket.on('error', () => undefined); // always followed by `close`, which does the work
@@ -216,7 +219,7 @@ export class ServerSession extends Session implements CallerConnection {
     this.socket.end();
   }
 
-  /** Takes bytes of the caller. */
+  /** Takes bytes of the caller; `chunk` is valid during the call. */
   take(chunk: Buffer): void {
     let at = 0;
     while (this.prefaceAt < PREFACE.length && at < chunk.length) {

@@ -80,8 +80,8 @@ export class ServerStream extends ServedRequest implements StreamOwner {
     if (last) exchange.request.takeEnd(null);
     this.held += bytes;
     exchange.relay();
+    this.exchange?.request.keep();
     if (this.reading) this.returnHeld();
-    else exchange.request.keep();
   }
 
   remoteEnd(trailers: Buffer | null = null): void {

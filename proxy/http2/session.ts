@@ -2,28 +2,24 @@
 // and its end. What a header block means is the business of the two that extend it.
 import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
+import type { DataBlocks } from './data-queue.ts';
 import * as f from './frame.ts';
 import { FrameBudget } from './frame-budget.ts';
 import { HeadEncoder } from './head-encoder.ts';
 import type { BlockHead } from './header-block.ts';
-import { type FieldSink, HpackDecoder, type Scratch } from './hpack/decoder.ts';
+import { type FieldSink, HpackDecoder } from './hpack/decoder.ts';
 import { type FrameTarget, IncomingFrames } from './incoming-frames.ts';
 import type { Flushable, Output, Outputs } from './output.ts';
 import { PeerSettings } from './peer-settings.ts';
+import type { SessionParts } from './session-parts.ts';
 import type { Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
-
-/** What all sessions of a process share. */
-export interface SessionParts {
-  readonly outputs: Outputs;
-  readonly scratch: Scratch;
-}
 
 /** Data that a connection may bring, over all streams, before somebody took it. */
 export const CONNECTION_WINDOW_BYTES = 1_048_576;
 /** For a block that is for nobody any more. */
 export const NOTHING: FieldSink = { field: () => undefined };
-/** An output of this size is sent at once. */
+/** An output of this size is sent at once: four frames of data, and what goes with them. */
 const OUTPUT_BYTES_MAX = 65_536;
 /** What the peer does not read may grow to this before we read no more of what it asks for. */
 const BACKLOG_BYTES_MAX = 262_144;
@@ -37,6 +33,8 @@ export abstract class Session implements FrameTarget, Flushable {
   readonly remote = new PeerSettings();
   readonly budget: FrameBudget;
   readonly heads = new HeadEncoder();
+  /** Memory of what waits. */
+  readonly dataBlocks: DataBlocks;
   /** Data that the peer takes from us, over all streams. */
   sendWindow = f.WINDOW_BYTES;
   /** The socket has enough to send. */
@@ -62,6 +60,7 @@ export abstract class Session implements FrameTarget, Flushable {
   /** `headBytesMax`: of a header block as it is on the wire. `nowMs`: coarse monotonic milliseconds. */
   constructor(parts: SessionParts, bounds: { headBytesMax: number; nowMs: number }) {
     this.outputs = parts.outputs;
+    this.dataBlocks = parts.dataBlocks;
     this.decoder = new HpackDecoder(parts.scratch);
     this.incoming = new IncomingFrames(this, bounds.headBytesMax);
     this.budget = new FrameBudget(bounds.nowMs);
@@ -90,6 +89,13 @@ export abstract class Session implements FrameTarget, Flushable {
     if (!this.full) this.answersWaiting = 0;
     // CVE-2019-9517: heads are not held by any window.
     else if (this.socket.writableLength > BACKLOG_BYTES_MAX) this.socket.pause();
+  }
+
+  /** Sends what is put together when `bytes` more would be a lot; false when the socket has enough then. */
+  makeRoom(bytes: number): boolean {
+    if (this.pending === null || this.pending.length + bytes <= OUTPUT_BYTES_MAX) return true;
+    this.flush();
+    return !this.full;
   }
 
   /** Sends what is put together when it is a lot. */

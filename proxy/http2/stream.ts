@@ -2,6 +2,7 @@
 // data that they do not let go yet.
 import { Buffer } from 'node:buffer';
 import type { Reason } from '../../core/reasons.ts';
+import { DataQueue } from './data-queue.ts';
 import * as f from './frame.ts';
 import type { Session } from './session.ts';
 
@@ -37,13 +38,14 @@ export class Stream {
   private recvWindow = 0;
   /** Bytes that were taken and that the peer was not told of. */
   private debt = 0;
-  private readonly queue: Buffer[] = [];
+  private readonly queue: DataQueue;
   /** What ends the stream behind what is queued; null while it goes on. */
   private ending: Buffer | null = null;
 
   constructor(session: Session, owner: StreamOwner) {
     this.session = session;
     this.owner = owner;
+    this.queue = new DataQueue(session.dataBlocks);
   }
 
   /** The peer may send `bytes`; false when it does all the same. */
@@ -77,7 +79,7 @@ export class Stream {
 
   /** True when something waits to be sent. */
   get waits(): boolean {
-    return this.queue.length > 0 || this.ending !== null;
+    return !this.queue.empty || this.ending !== null;
   }
 
   /**
@@ -89,7 +91,7 @@ export class Stream {
     if (this.localEnded) return true;
     let at = start;
     if (!this.waits && !session.full) at = this.write(chunk, start, end, last);
-    if (at < end) this.queue.push(Buffer.from(chunk.subarray(at, end)));
+    if (at < end) this.queue.push(chunk, at, end);
     if (last && !this.localEnded) this.ending = NO_TRAILERS;
     session.flushIfLarge();
     if (!this.waits && !session.full) return true;
@@ -100,23 +102,24 @@ export class Stream {
   /** Ends the stream with `lines`, each with CRLF; none = without trailers. */
   sendEnd(lines: Buffer | null): void {
     this.ending = lines ?? NO_TRAILERS;
-    if (this.queue.length === 0 && !this.session.full) this.writeEnd();
+    if (this.queue.empty && !this.session.full) this.writeEnd();
     else this.session.wait(this);
   }
 
   /** Sends a turn's worth of what waits; true when nothing does any more. */
   sendQueued(): boolean {
+    const { queue } = this;
     let turn = TURN_BYTES;
-    for (let [first] = this.queue; first !== undefined && turn > 0; [first] = this.queue) {
-      const end = Math.min(first.length, turn);
-      const last = this.queue.length === 1 && end === first.length && this.ending?.length === 0;
-      const at = this.write(first, 0, end, last);
-      turn -= at;
-      if (at < first.length) this.queue[0] = first.subarray(at);
-      else this.queue.shift();
+    for (let { first } = queue; first !== undefined && turn > 0; { first } = queue) {
+      const { bytes, from, to } = first;
+      const end = Math.min(to, from + turn);
+      const last = queue.single && end === to && this.ending?.length === 0;
+      const at = this.write(bytes, from, end, last);
+      turn -= at - from;
+      queue.drop(at - from);
       if (at < end) return false;
     }
-    if (this.queue.length > 0) return false;
+    if (!queue.empty) return false;
     if (this.ending !== null) this.writeEnd();
     this.owner.drained();
     return true;
@@ -130,18 +133,18 @@ export class Stream {
     this.sendWindow = windowBytes;
     this.recvWindow = f.WINDOW_BYTES;
     this.debt = 0;
-    if (this.queue.length > 0) this.queue.length = 0;
+    this.queue.clear();
     this.ending = null;
   }
 
   /** Drops what waits: nothing more is sent. */
   shut(): void {
-    this.queue.length = 0;
+    this.queue.clear();
     this.ending = null;
     this.localEnded = true;
   }
 
-  /** Writes DATA frames as far as the windows go; returns the index after the last byte written. */
+  /** Writes DATA frames as far as windows and socket go; returns the index after the last byte written. */
   private write(chunk: Buffer, start: number, end: number, last: boolean): number {
     const { session } = this;
     const allowed = Math.min(end - start, this.sendWindow, session.sendWindow);
@@ -150,6 +153,7 @@ export class Stream {
     let at = start;
     do {
       const length = Math.min(stop - at, session.remote.frameBytesMax);
+      if (length > 0 && !session.makeRoom(length + f.FRAME_HEAD_BYTES)) break;
       const ends = last && at + length === end;
       const { out } = session;
       f.writeFrameHead(out, length, f.DATA, ends ? f.END_STREAM : 0, this.id);

@@ -26,6 +26,7 @@ describe('the image', () => {
     expect(execForm(of('ENTRYPOINT')[0] ?? '')).toEqual([
       'node',
       '--openssl-config=openssl.cnf',
+      '--max-semi-space-size=2',
       'dist/cli/main.js',
     ]);
     expect(execForm(of('CMD')[0] ?? '')[0]).toBe('proxy');
