@@ -20,6 +20,8 @@ export interface UpstreamOwner {
 
 /** The owner of a link whose bodies come in frames. */
 export interface FramedOwner extends UpstreamOwner {
+  /** The next head or trailers have fields of these names that no table of HPACK may keep. */
+  upstreamNeverIndexed(names: ReadonlySet<string>): void;
   /** A whole head as HTTP/1.1 has it; `last`: nothing follows. */
   upstreamHead(head: Buffer, last: boolean): void;
   /** Body in `chunk[start, end)`, valid only during the call. */

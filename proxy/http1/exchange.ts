@@ -110,15 +110,12 @@ export class Exchange implements FramedOwner {
   /** The caller's connection is closed; true when that is the orderly end of a tunnel. */
   callerClosed(): boolean {
     const { upstream, port } = this;
-    if (this.request.tunnel && upstream !== null && port.due.halfClosed && port.outputFinished) {
-      // Its last bytes may still be on their way to the application.
-      this.upstream = null;
-      upstream.retire();
-      this.cancel();
-      return true;
-    }
+    const orderly = this.request.tunnel && port.due.halfClosed && port.outputFinished;
+    // Its last bytes may still be on their way to the application.
+    if (orderly) upstream?.retire();
+    if (orderly) this.upstream = null;
     this.cancel();
-    return false;
+    return orderly && upstream !== null;
   }
 
   /** Ends this exchange with an answer of ours when none was begun, else by breaking the connection. */
@@ -158,6 +155,10 @@ export class Exchange implements FramedOwner {
     const { status, continued } = this.response;
     if (status === 0) this.waiting.stop();
     this.responded(this.response.take(chunk), status === 0, continued);
+  }
+
+  upstreamNeverIndexed(names: ReadonlySet<string>): void {
+    if (this.active) this.port.output.mark(names);
   }
 
   upstreamHead(head: Buffer, last: boolean): void {

@@ -30,6 +30,8 @@ export class RequestBytes {
 
   /** The body came in frames: it goes on coming when the application does not take it. */
   framed = false;
+  /** Names of fields that came as never-indexed literals of HPACK and go on as such; null = none. */
+  neverIndexed: ReadonlySet<string> | null = null;
   /** Memory of what `keep` kept, and the part that is in it. */
   private memory = NONE;
   private keptPart = NONE;
@@ -48,6 +50,7 @@ export class RequestBytes {
     if (this.parts.length > 0) this.parts.length = 0;
     this.gate = head.method === 'CONNECT' ? new TunnelGate(head.host) : null;
     this.framed = framed;
+    this.neverIndexed = null;
     this.memory = NONE;
     this.keptPart = NONE;
     this.chunks = framed && head.chunked && !framedOut;

@@ -8,6 +8,8 @@ import type { RequestState } from './request-state.ts';
 export interface ResponseOutput {
   /** True when the protocol delimits bodies by itself: then no chunked framing goes on. */
   readonly delimits: boolean;
+  /** What is sent next has fields of these names that no table of HPACK may keep (RFC 7541 section 6.2.3). */
+  mark(names: ReadonlySet<string>): void;
   /**
    * Sends the head that `writer` holds, if any, and `chunk[at, end)`; `last` = nothing follows. False when
    * the caller does not read as fast as this. `chunk` may be reused afterwards.
@@ -31,6 +33,10 @@ export class ConnectionOutput implements ResponseOutput {
     this.socket = socket;
     this.request = request;
     this.blocks = blocks;
+  }
+
+  mark(): void {
+    // HTTP/1.1 has no tables
   }
 
   send(writer: HeadWriter, chunk: Buffer, at: number, end: number): boolean {

@@ -97,7 +97,8 @@ export class ClientSession extends Session implements UpstreamOwner {
     stream.open(this.lastOwnId, this.remote.windowBytes);
     stream.localEnded = last;
     this.streams.add(stream);
-    this.writeBlock(stream.id, last, (out) => this.heads.request(out, head, this.scheme));
+    const { neverIndexed } = stream;
+    this.writeBlock(stream.id, last, (out) => this.heads.request(out, head, this.scheme, neverIndexed));
   }
 
   /** `link` needs its stream no more. */
@@ -170,11 +171,14 @@ export class ClientSession extends Session implements UpstreamOwner {
         this.broken('HEADERS on a stream that is not ours');
     } else if (link.answered) {
       this.trailer.begin();
-      if (this.decode(block, start, end, this.trailer))
-        link.trailersArrived(last ? this.trailer.finish() : null);
+      if (!this.decode(block, start, end, this.trailer)) return;
+      link.mark(this.trailer.neverIndexed);
+      link.trailersArrived(last ? this.trailer.finish() : null);
     } else {
       this.response.begin();
-      if (this.decode(block, start, end, this.response)) link.headArrived(this.response.finish(), last);
+      if (!this.decode(block, start, end, this.response)) return;
+      link.mark(this.response.neverIndexed);
+      link.headArrived(this.response.finish(), last);
     }
   }
 

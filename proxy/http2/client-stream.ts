@@ -6,6 +6,7 @@ import type { HeadWriter } from '../http1/head-writer.ts';
 import type { RequestBytes } from '../http1/request-bytes.ts';
 import type { ClientSession } from './client-session.ts';
 import * as f from './frame.ts';
+import type { NeverIndexed } from './never-indexed.ts';
 import { Stream, type StreamOwner } from './stream.ts';
 
 /** In `HTTP/1.1 100`: the digit that tells interim heads from final ones. */
@@ -67,6 +68,7 @@ export class ClientStream implements UpstreamLink, StreamOwner {
     const { parts } = request;
     const trailers = request.takeTrailers();
     const bare = trailers !== null && trailers.length === 0;
+    stream.neverIndexed = request.neverIndexed;
     if (writer.size > 0) session.open(this, writer.view(), bare && parts.length === 0);
     let open = !session.full;
     for (let i = 0; i < parts.length; i++) {
@@ -108,6 +110,11 @@ export class ClientStream implements UpstreamLink, StreamOwner {
 
   retire(): void {
     this.destroy();
+  }
+
+  /** What comes next has never-indexed fields of these names. */
+  mark(names: NeverIndexed): void {
+    if (names !== null) this.owner?.upstreamNeverIndexed(names);
   }
 
   /** A whole head came; null = it may not go on. */

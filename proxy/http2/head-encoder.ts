@@ -1,26 +1,22 @@
 // From the head that leaves, as lines of HTTP/1.1, to the header block that does (RFC 9113 section 8.3). What
 // belongs to a connection of HTTP/1.1 stays behind.
 import {
-  AUTHORIZATION,
   bits,
   CONNECTION,
-  COOKIE,
   HOST,
   KEEP_ALIVE,
   knownId,
-  PROXY_AUTHORIZATION,
   PROXY_CONNECTION,
   TRANSFER_ENCODING,
   UPGRADE,
 } from '../http1/known-headers.ts';
 import { bytesEqual } from '../http1/tokens.ts';
 import { type EncodableField, HpackEncoder } from './hpack/encoder.ts';
+import { isSensitive, type NeverIndexed } from './never-indexed.ts';
 import type { Output } from './output.ts';
 
 const CONNECTION_FIELDS = bits(CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE);
 const REQUEST_FIELDS = CONNECTION_FIELDS | bits(HOST);
-// RFC 7541 section 7.1.3: what is worth guessing byte by byte.
-const SENSITIVE = bits(AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE);
 
 const SP = 0x20;
 const COLON = 0x3a;
@@ -51,17 +47,19 @@ export class HeadEncoder {
     sensitive: false,
     name: null,
   };
+  /** Of the block that is written: what came as never-indexed goes on as such (RFC 7541 section 6.2.3). */
+  private names: NeverIndexed = null;
 
   /** `head`: a status line and lines of fields, then perhaps an empty line. */
-  response(out: Output, head: Buffer): void {
-    this.hpack.begin(out);
+  response(out: Output, head: Buffer, names: NeverIndexed = null): void {
+    this.begin(out, names);
     this.pseudo(out, STATUS, head, STATUS_AT, STATUS_AT + 3);
     this.lines(out, head, endOfLine(head, 0), CONNECTION_FIELDS);
   }
 
   /** `head`: a request line in origin-form and lines of fields, Host among them. */
-  request(out: Output, head: Buffer, scheme: Buffer): void {
-    this.hpack.begin(out);
+  request(out: Output, head: Buffer, scheme: Buffer, names: NeverIndexed = null): void {
+    this.begin(out, names);
     const methodEnd = head.indexOf(SP);
     const pathEnd = head.indexOf(SP, methodEnd + 1);
     const linesAt = endOfLine(head, pathEnd);
@@ -75,9 +73,19 @@ export class HeadEncoder {
   }
 
   /** `lines`: fields alone. */
-  trailers(out: Output, lines: Buffer): void {
-    this.hpack.begin(out);
+  trailers(out: Output, lines: Buffer, names: NeverIndexed = null): void {
+    this.begin(out, names);
     this.lines(out, lines, 0, CONNECTION_FIELDS);
+  }
+
+  private begin(out: Output, names: NeverIndexed): void {
+    this.names = names;
+    this.hpack.begin(out);
+  }
+
+  /** True when the field `source[start, end)` came as never-indexed. */
+  private isMarked(source: Buffer, start: number, end: number): boolean {
+    return this.names?.has(source.toString('latin1', start, end).toLowerCase()) === true;
   }
 
   private pseudo(
@@ -94,7 +102,7 @@ export class HeadEncoder {
     line.source = source;
     line.valueStart = valueStart;
     line.valueEnd = valueEnd;
-    line.sensitive = false;
+    line.sensitive = this.names !== null && this.isMarked(NAMES, start, end);
     this.hpack.field(out, line);
     line.name = null;
   }
@@ -109,7 +117,7 @@ export class HeadEncoder {
   }
 
   private lines(out: Output, head: Buffer, from: number, dropped: number): void {
-    const { line } = this;
+    const { line, names } = this;
     line.source = head;
     for (let at = from; at < head.length && head[at] !== CR; at = line.valueEnd + 2) {
       let nameEnd = at;
@@ -122,7 +130,8 @@ export class HeadEncoder {
       line.valueEnd = valueEnd;
       const id = knownId(head, at, nameEnd);
       if (id !== 0 && ((dropped >>> id) & 1) !== 0) continue;
-      line.sensitive = ((SENSITIVE >>> id) & 1) !== 0 || bytesEqual(head, at, nameEnd, SET_COOKIE);
+      line.sensitive = isSensitive(id) || bytesEqual(head, at, nameEnd, SET_COOKIE);
+      if (names !== null && this.isMarked(head, at, nameEnd)) line.sensitive = true;
       this.hpack.field(out, line);
     }
   }

@@ -7,6 +7,7 @@ import { bytesEqual, TOKEN } from '../http1/tokens.ts';
 import { isOfConnection } from './connection-fields.ts';
 import type { FieldSink } from './hpack/decoder.ts';
 import { AUTHORITY, type Field, METHOD, PATH, SCHEME, valueEnd, valueStart } from './hpack/field.ts';
+import { withField } from './never-indexed.ts';
 
 /** A pseudo-header field as a bit of `seen`. */
 const bit = (kind: number): number => 1 << -kind;
@@ -38,6 +39,7 @@ export class RequestBlock implements FieldSink {
   fault = '';
   /** It is larger than `bytesMax` as a head. */
   oversize = false;
+  neverIndexed: Set<string> | null = null;
   /** The values of pseudo-header fields, and from `headAt` on the head. PERF: no text is made of them. */
   private bytes = NONE;
   private length = 0;
@@ -61,6 +63,7 @@ export class RequestBlock implements FieldSink {
   begin(): void {
     this.fault = '';
     this.oversize = false;
+    this.neverIndexed = null;
     this.bytes = NONE;
     this.length = 0;
     this.headAt = 0;
@@ -72,6 +75,7 @@ export class RequestBlock implements FieldSink {
 
   field(field: Field): void {
     if (this.fault !== '' || this.oversize) return;
+    if (field.sensitive) this.neverIndexed = withField(this.neverIndexed, field);
     if (field.malformed) this.fault = 'a malformed field';
     else if (field.kind < 0) this.pseudo(field);
     else this.regular(field);

@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { isOfConnection } from './connection-fields.ts';
 import type { FieldSink } from './hpack/decoder.ts';
 import { type Field, STATUS, valueEnd, valueStart } from './hpack/field.ts';
+import { withField } from './never-indexed.ts';
 
 const BYTES_AT_FIRST = 4_096;
 const STATUS_LINE = Buffer.from('HTTP/1.1 000 \r\n', 'latin1');
@@ -12,6 +13,7 @@ const STATUS_BYTES = 3;
 const EMPTY_LINE = Buffer.from('\r\n', 'latin1');
 
 export class ResponseBlock implements FieldSink {
+  neverIndexed: Set<string> | null = null;
   private bytes = Buffer.allocUnsafeSlow(BYTES_AT_FIRST);
   private length = 0;
   private refused = false;
@@ -23,6 +25,7 @@ export class ResponseBlock implements FieldSink {
   }
 
   begin(): void {
+    this.neverIndexed = null;
     this.length = 0;
     this.refused = false;
     this.status = false;
@@ -32,6 +35,7 @@ export class ResponseBlock implements FieldSink {
   field(field: Field): void {
     const { kind, source, start, end } = field;
     if (this.refused) return;
+    if (field.sensitive) this.neverIndexed = withField(this.neverIndexed, field);
     if (field.malformed || isOfConnection(kind)) this.refused = true;
     else if (kind === STATUS) this.takeStatus(field);
     else if (kind < 0 || !this.status) this.refused = true;

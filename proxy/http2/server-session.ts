@@ -150,6 +150,7 @@ export class ServerSession extends Session implements CallerConnection {
     const opened = this.kept.pop() ?? new ServerStream(this);
     const fault = blocks.oversize ? 'head-too-large' : bytes === null ? 'http2-malformed-request' : null;
     opened.open({ streamId, last });
+    opened.neverIndexed = blocks.neverIndexed;
     this.streams.add(opened.stream);
     opened.serve(last, bytes, fault);
   }
@@ -172,8 +173,9 @@ export class ServerSession extends Session implements CallerConnection {
   }
 
   /** Writes the head of an answer. */
-  writeResponse(streamId: number, last: boolean, head: Buffer): void {
-    this.writeBlock(streamId, last, (out) => this.heads.response(out, head));
+  writeResponse(stream: Stream, last: boolean, head: Buffer): void {
+    const names = stream.neverIndexed;
+    this.writeBlock(stream.id, last, (out) => this.heads.response(out, head, names));
   }
 
   /** A stream ended with a request that was none. */
@@ -262,7 +264,7 @@ export class ServerSession extends Session implements CallerConnection {
     const lines = this.trailer.finish();
     const request = this.requestOf(stream);
     if (lines === null) request.refuseTrailers();
-    else request.remoteEnd(lines);
+    else request.trailersArrived(lines, this.trailer.neverIndexed);
   }
 
   /** Of a stream of this connection: they are all made here. */

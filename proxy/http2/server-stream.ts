@@ -9,6 +9,7 @@ import { statusOf } from '../respond.ts';
 import { ServedRequest } from '../served-request.ts';
 import * as f from './frame.ts';
 import type { BlockHead } from './header-block.ts';
+import { both, type NeverIndexed } from './never-indexed.ts';
 import type { ServerSession } from './server-session.ts';
 import { Stream, type StreamOwner } from './stream.ts';
 import { StreamOutput } from './stream-output.ts';
@@ -22,6 +23,8 @@ const HEAD_END = '\r\n\r\n';
 export class ServerStream extends ServedRequest implements StreamOwner {
   readonly stream: Stream;
   readonly output: StreamOutput;
+  /** Of the head of the request. */
+  neverIndexed: NeverIndexed = null;
   private readonly session: ServerSession;
   private reading = true;
   /** Data that was taken while the source was told to stop. */
@@ -46,6 +49,7 @@ export class ServerStream extends ServedRequest implements StreamOwner {
   open({ streamId, last }: BlockHead): void {
     this.stream.open(streamId, this.session.remote.windowBytes);
     this.stream.remoteEnded = last;
+    this.stream.neverIndexed = null;
   }
 
   /** Serves the request of `head`, whose memory is its own; null with `fault` when its block made none. */
@@ -68,6 +72,7 @@ export class ServerStream extends ServedRequest implements StreamOwner {
   forward(permit: Permit): void {
     const exchange = this.takeExchange();
     exchange.start(permit, true);
+    exchange.request.neverIndexed = this.neverIndexed;
     if (this.stream.remoteEnded) exchange.request.takeEnd(null);
     exchange.begin();
   }
@@ -91,6 +96,13 @@ export class ServerStream extends ServedRequest implements StreamOwner {
       exchange.request.takeEnd(trailers);
       exchange.relay();
     } else if (this.stream.localEnded) this.finish();
+  }
+
+  /** What came behind the data, as lines each with CRLF. */
+  trailersArrived(lines: Buffer, names: NeverIndexed): void {
+    const request = this.exchange?.request;
+    if (request !== undefined) request.neverIndexed = both(request.neverIndexed, names);
+    this.remoteEnd(lines);
   }
 
   /** What came behind the data may not go on. */

@@ -2,6 +2,7 @@
 import type { HeadWriter } from '../http1/head-writer.ts';
 import type { RequestState } from '../http1/request-state.ts';
 import type { ResponseOutput } from '../http1/response-output.ts';
+import { both } from './never-indexed.ts';
 import type { ServerSession } from './server-session.ts';
 import type { Stream } from './stream.ts';
 
@@ -19,8 +20,12 @@ export class StreamOutput implements ResponseOutput {
 
   /** Sends a whole head of HTTP/1.1; `last` = nothing follows. */
   head(head: Buffer, last: boolean): void {
-    this.session.writeResponse(this.stream.id, last, head);
+    this.session.writeResponse(this.stream, last, head);
     if (last) this.stream.localEnded = true;
+  }
+
+  mark(names: ReadonlySet<string>): void {
+    this.stream.neverIndexed = both(this.stream.neverIndexed, names);
   }
 
   send(writer: HeadWriter, chunk: Buffer, at: number, end: number, last: boolean): boolean {

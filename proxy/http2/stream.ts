@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { Reason } from '../../core/reasons.ts';
 import { DataQueue } from './data-queue.ts';
 import * as f from './frame.ts';
+import type { NeverIndexed } from './never-indexed.ts';
 import type { Session } from './session.ts';
 
 /** What a stream sends in its turn when several wait. */
@@ -34,6 +35,8 @@ export class Stream {
   remoteEnded = false;
   /** We send no more on it. */
   localEnded = false;
+  /** Fields of these names go out as never-indexed literals; its owner says so. */
+  neverIndexed: NeverIndexed = null;
   private sendWindow = 0;
   private recvWindow = 0;
   /** Bytes that were taken and that the peer was not told of. */
@@ -172,7 +175,9 @@ export class Stream {
     this.ending = null;
     if (this.localEnded || ending === null) return;
     this.localEnded = true;
-    if (ending.length > 0) session.writeBlock(this.id, true, (out) => session.heads.trailers(out, ending));
+    const { neverIndexed: names } = this;
+    if (ending.length > 0)
+      session.writeBlock(this.id, true, (out) => session.heads.trailers(out, ending, names));
     else f.writeFrameHead(session.out, 0, f.DATA, f.END_STREAM, this.id);
   }
 }

@@ -5,10 +5,12 @@ import type { ChunkedOptions } from '../http1/chunked.ts';
 import { TrailerSection } from '../http1/trailers.ts';
 import type { FieldSink } from './hpack/decoder.ts';
 import type { Field } from './hpack/field.ts';
+import { withField } from './never-indexed.ts';
 
 const EMPTY_LINE = Buffer.from('\r\n', 'latin1');
 
 export class TrailerBlock implements FieldSink {
+  neverIndexed: Set<string> | null = null;
   private readonly section: TrailerSection;
   private readonly bytesMax: number;
   private readonly lines: Buffer[] = [];
@@ -21,15 +23,19 @@ export class TrailerBlock implements FieldSink {
   }
 
   begin(): void {
+    this.neverIndexed = null;
     this.lines.length = 0;
     this.length = 0;
     this.refused = false;
   }
 
-  field({ source, start, end, kind, malformed }: Field): void {
+  field(field: Field): void {
+    const { source, start, end, kind, malformed } = field;
     this.length += end - start;
     if (malformed || kind < 0 || this.length > this.bytesMax) this.refused = true;
-    if (!this.refused) this.lines.push(Buffer.from(source.subarray(start, end)));
+    if (this.refused) return;
+    if (field.sensitive) this.neverIndexed = withField(this.neverIndexed, field);
+    this.lines.push(Buffer.from(source.subarray(start, end)));
   }
 
   /** The lines, each with CRLF, in memory of their own; null when they may not go on. */

@@ -3,12 +3,12 @@ import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
-import { HpackDecoder, Scratch } from '../../../proxy/http2/hpack/decoder.ts';
-import { valueEnd, valueStart } from '../../../proxy/http2/hpack/field.ts';
 import {
+  BlockReader,
   CODE,
   type Field,
   FLAG,
+  FrameCutter,
   PREFACE,
   SETTINGS_ACK,
   settings,
@@ -31,6 +31,8 @@ export class Answer {
   taken = 0;
   /** The code of RST_STREAM. */
   reset: number | null = null;
+  /** Names of fields that came as never-indexed literals, in order. */
+  readonly neverIndexed: string[] = [];
 
   get status(): number {
     return Number(this.value(':status') ?? 0);
@@ -80,10 +82,9 @@ export class Http2Caller {
   readonly theirs = new Map<number, number>();
   private readonly answers = new Map<number, Answer>();
   private readonly waiting = new Set<() => void>();
-  private readonly decoder = new HpackDecoder(new Scratch());
+  private readonly cutter = new FrameCutter();
+  private readonly blocks = new BlockReader();
   private readonly options: CallerOptions;
-  private bytes: Buffer = Buffer.alloc(0);
-  private pieces: Buffer[] = [];
 
   private constructor(socket: net.Socket, options: CallerOptions) {
     this.socket = socket;
@@ -192,17 +193,7 @@ export class Http2Caller {
   }
 
   private take(chunk: Buffer): void {
-    this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]);
-    let at = 0;
-    for (;;) {
-      const length = at + 9 <= this.bytes.length ? this.bytes.readUIntBE(at, 3) : Number.POSITIVE_INFINITY;
-      if (at + 9 + length > this.bytes.length) break;
-      const [type = 0, flags = 0] = this.bytes.subarray(at + 3, at + 5);
-      const streamId = this.bytes.readUInt32BE(at + 5);
-      this.frame({ type, flags, streamId }, this.bytes.subarray(at + 9, at + 9 + length));
-      at += 9 + length;
-    }
-    this.bytes = Buffer.from(this.bytes.subarray(at));
+    this.cutter.push(chunk, (of, payload) => this.frame(of, payload));
     this.wake();
   }
 
@@ -214,8 +205,9 @@ export class Http2Caller {
     if (answer !== null && type === TYPE.WINDOW_UPDATE) answer.taken += payload.readUInt32BE(0);
     if (answer !== null && type === TYPE.DATA) this.data(streamId, answer, payload);
     if (type === TYPE.HEADERS || type === TYPE.CONTINUATION) {
-      this.pieces.push(payload);
-      if (answer !== null && (flags & FLAG.END_HEADERS) !== 0) answer.blocks.push(this.decode());
+      const block = this.blocks.push(payload, (flags & FLAG.END_HEADERS) !== 0);
+      if (answer !== null && block !== null) answer.blocks.push(block);
+      if (block !== null) answer?.neverIndexed.push(...this.blocks.neverIndexed);
     }
     if (answer !== null && type <= TYPE.HEADERS && (flags & FLAG.END_STREAM) !== 0) answer.ended = true;
     if (type === TYPE.GOAWAY) {
@@ -236,21 +228,6 @@ export class Http2Caller {
     if (answer.body.length < 65_536) answer.body += payload.toString('latin1');
     if (this.options.widens !== false && this.options.polite !== false && payload.length > 0)
       this.send(windowUpdate(0, payload.length), windowUpdate(streamId, payload.length));
-  }
-
-  private decode(): Block {
-    const fields: Field[] = [];
-    const whole = Buffer.concat(this.pieces);
-    this.pieces = [];
-    const decoded = this.decoder.decode(whole, 0, whole.length, {
-      field: (field) => {
-        const { source, start, nameEnd } = field;
-        const value = source.toString('latin1', valueStart(field), valueEnd(field));
-        fields.push([source.toString('latin1', start, nameEnd), value]);
-      },
-    });
-    if (!decoded) throw new Error(`a header block that cannot be decoded: ${whole.toString('hex')}`);
-    return fields;
   }
 }
 

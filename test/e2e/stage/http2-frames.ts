@@ -1,6 +1,8 @@
 // Frames of HTTP/2 written by hand (RFC 9113 sections 4 and 6), the wrong ones too. Header blocks are
 // literals without indexing (RFC 7541 section 6.2.2): what is said here is what is sent.
 import { Buffer } from 'node:buffer';
+import { HpackDecoder, Scratch } from '../../../proxy/http2/hpack/decoder.ts';
+import { valueEnd, valueStart } from '../../../proxy/http2/hpack/field.ts';
 
 /** Frame types, flags and error codes by their names in RFC 9113. */
 export const TYPE = {
@@ -74,6 +76,10 @@ export function block(fields: readonly Field[]): Buffer {
   return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.of(0), text(name), text(value)]));
 }
 
+/** A literal that no table ever keeps, here or further on (RFC 7541 section 6.2.3). */
+export const never = ([name, value]: Field): Buffer =>
+  Buffer.concat([Buffer.of(0x10), text(name), text(value)]);
+
 /** A literal that both tables keep (RFC 7541 section 6.2.1). */
 export const kept = ([name, value]: Field): Buffer =>
   Buffer.concat([Buffer.of(0x40), text(name), text(value)]);
@@ -104,6 +110,9 @@ export function data(streamId: number, payload: Buffer | string, flags: number =
 export const reset = (streamId: number, code: number = CODE.CANCEL): Buffer =>
   frame(TYPE.RST_STREAM, { streamId, payload: uint32(code) });
 
+export const goaway = (lastId: number, code: number = CODE.NO_ERROR): Buffer =>
+  frame(TYPE.GOAWAY, { payload: Buffer.concat([uint32(lastId), uint32(code)]) });
+
 export const windowUpdate = (streamId: number, increment: number): Buffer =>
   frame(TYPE.WINDOW_UPDATE, { streamId, payload: uint32(increment) });
 
@@ -112,6 +121,56 @@ export function settings(...pairs: readonly (readonly [identifier: number, value
     pairs.map(([identifier, value]) => Buffer.concat([Buffer.of(0, identifier), uint32(value)])),
   );
   return frame(TYPE.SETTINGS, { payload });
+}
+
+/** A frame that came: its head, and its payload. */
+export type TakeFrame = (of: { type: number; flags: number; streamId: number }, payload: Buffer) => void;
+
+/** Cuts what comes on a connection into frames. */
+export class FrameCutter {
+  private bytes: Buffer = Buffer.alloc(0);
+
+  push(chunk: Buffer, take: TakeFrame): void {
+    this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]);
+    let at = 0;
+    for (;;) {
+      const length = at + 9 <= this.bytes.length ? this.bytes.readUIntBE(at, 3) : Number.POSITIVE_INFINITY;
+      if (at + 9 + length > this.bytes.length) break;
+      const [type = 0, flags = 0] = this.bytes.subarray(at + 3, at + 5);
+      const streamId = this.bytes.readUInt32BE(at + 5);
+      take({ type, flags, streamId }, this.bytes.subarray(at + 9, at + 9 + length));
+      at += 9 + length;
+    }
+    this.bytes = Buffer.from(this.bytes.subarray(at));
+  }
+}
+
+/** Reads the header blocks that come on a connection. */
+export class BlockReader {
+  private readonly decoder = new HpackDecoder(new Scratch());
+  private pieces: Buffer[] = [];
+  /** Names of the last block's fields that were never-indexed literals. */
+  neverIndexed: string[] = [];
+
+  /** Takes the payload of HEADERS, without padding or priority, or of CONTINUATION; `last`: of its block. */
+  push(payload: Buffer, last: boolean): Field[] | null {
+    this.pieces.push(payload);
+    if (!last) return null;
+    const fields: Field[] = [];
+    const whole = Buffer.concat(this.pieces);
+    this.pieces = [];
+    this.neverIndexed = [];
+    const decoded = this.decoder.decode(whole, 0, whole.length, {
+      field: (field) => {
+        const { source, start, nameEnd, sensitive } = field;
+        const name = source.toString('latin1', start, nameEnd);
+        if (sensitive) this.neverIndexed.push(name);
+        fields.push([name, source.toString('latin1', valueStart(field), valueEnd(field))]);
+      },
+    });
+    if (!decoded) throw new Error(`a header block that cannot be decoded: ${whole.toString('hex')}`);
+    return fields;
+  }
 }
 
 export const SETTINGS_ACK = frame(TYPE.SETTINGS, { flags: FLAG.ACK });
