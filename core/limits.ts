@@ -18,8 +18,6 @@ export const LIMITS = {
   /** Bytes of a trailer section with its empty line, and its lines: gRPC and checksums need a few. */
   trailerBytes: 8_192,
   trailers: 32,
-  /** Requests in flight on one HTTP/2 connection; RFC 9113 section 6.5.2 wants at least 100. */
-  streams: 100,
   /** Requests in flight on one HTTP/2 connection to the application, where it allows so many. */
   upstreamStreams: 1_000,
   /** Bytes of a PROXY header v2 with its TLVs: addresses take 16 to 232, senders stay below a segment. */

@@ -179,7 +179,7 @@ export const REASONS = {
     0,
     'downstream',
     true,
-    'more streams than SETTINGS_MAX_CONCURRENT_STREAMS; the stream is refused',
+    'more streams of one connection than limits.streams; the stream is refused',
   ),
   'body-too-large': row(413, 'downstream', false, 'the request body is larger than limits.bodyBytes'),
   'head-timeout': row(408, 'downstream', true, 'the request head did not arrive within timeouts.head'),

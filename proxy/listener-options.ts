@@ -1,6 +1,5 @@
 // From the configuration of a listener to what the data path reads.
 import type { ListenerConfig } from '../core/config/config.ts';
-import { LIMITS } from '../core/limits.ts';
 import type { ChunkedOptions } from './http1/chunked.ts';
 import type { HttpListenerOptions } from './listener-context.ts';
 
@@ -19,7 +18,7 @@ export function listenerOptions(config: ListenerConfig, chunked: ChunkedOptions)
     idleTimeoutMs: timeouts.idle,
     connectionAgeMs: timeouts.connectionAge,
     requestsInFlightMax: limits.requestsInFlight,
-    streamsMax: LIMITS.streams,
+    streamsMax: limits.streams,
     forwarded: config.protocol === 'http-proxy' ? 'none' : config.forwarded,
   };
 }

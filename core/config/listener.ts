@@ -84,6 +84,10 @@ const limits = {
     'PROXY headers and TLS handshakes at a time; 1024 more connections wait for their turn.',
   ),
   requestsInFlight: count({ min: 1, max: 1_000_000, default: 10_000 }, 'Requests at a time.'),
+  streams: count(
+    { min: 1, max: 1000, default: 100 },
+    'Requests at a time on one connection of HTTP/2; RFC 9113 wants at least 100.',
+  ),
 };
 
 const timeouts = {

@@ -53,7 +53,7 @@ export class ClientSession extends Session implements UpstreamOwner {
   private connection: UpstreamConnection | null = null;
 
   constructor(options: ClientSessionOptions, secure: boolean) {
-    super(options.parts, { headBytesMax: options.headBytesMax, nowMs: options.coarseNow() });
+    super(options.parts, { ...options, nowMs: options.coarseNow() });
     this.sessionOptions = options;
     this.scheme = Buffer.from(secure ? 'https' : 'http', 'latin1');
     this.response = new ResponseBlock(options.headBytesMax);

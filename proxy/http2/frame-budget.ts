@@ -15,16 +15,22 @@ const FRAMES: Bucket = { most: 2_000, perSecond: 200 };
 const FOR_HEADERS = 4;
 const FOR_DATA = 4;
 const DATA_BYTES = 4_096;
-// A caller whose deadlines all pass, or that hedges every call, still gets through.
+// A caller whose deadlines all pass, or that hedges every call, still gets through; so does one that gives up
+// all that it has under way, twice.
 const RESETS: Bucket = { most: 200, perSecond: 50 };
+const TIMES = 2;
 
 export class FrameBudget {
   private frames = FRAMES.most;
-  private resets = RESETS.most;
+  private resets: number;
+  private readonly resetsMost: number;
   private lastMs: number;
 
-  constructor(nowMs: number) {
+  /** `streamsMax`: streams of the connection at a time. */
+  constructor(nowMs: number, streamsMax: number) {
     this.lastMs = nowMs;
+    this.resetsMost = Math.max(RESETS.most, TIMES * streamsMax);
+    this.resets = this.resetsMost;
   }
 
   /** A frame that asks for nothing; false when there were too many. */
@@ -49,7 +55,7 @@ export class FrameBudget {
 
   /** A stream was answered to its end. */
   answered(): void {
-    this.resets = Math.min(RESETS.most, this.resets + 1);
+    this.resets = Math.min(this.resetsMost, this.resets + 1);
   }
 
   /** A stream ended before its answer did, by the peer's reset or by its fault; false = too many. */
@@ -62,6 +68,6 @@ export class FrameBudget {
     const seconds = (nowMs - this.lastMs) / 1_000;
     this.lastMs = nowMs;
     this.frames = Math.min(FRAMES.most, this.frames + seconds * FRAMES.perSecond);
-    this.resets = Math.min(RESETS.most, this.resets + seconds * RESETS.perSecond);
+    this.resets = Math.min(this.resetsMost, this.resets + seconds * RESETS.perSecond);
   }
 }

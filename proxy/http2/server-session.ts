@@ -52,7 +52,8 @@ export class ServerSession extends Session implements CallerConnection {
   /** `raw`: the TCP socket below `socket`. */
   constructor(context: HttpListenerContext, peer: Peer, socket: net.Socket, raw: net.Socket) {
     const { headBytesMax } = context.parserOptions;
-    super(context.http2, { headBytesMax, nowMs: context.runtime.sweeper.nowMs });
+    const { streamsMax } = context.options;
+    super(context.http2, { headBytesMax, streamsMax, nowMs: context.runtime.sweeper.nowMs });
     this.context = context;
     this.socket = socket;
     this.peer = peer;
@@ -64,7 +65,7 @@ export class ServerSession extends Session implements CallerConnection {
     this.trailer = new TrailerBlock(context.options.exchange.chunked);
     this.due.arm(context.options.headTimeoutMs, 'head-timeout');
     f.writeSettings(this.out, [
-      [f.SETTINGS_MAX_CONCURRENT_STREAMS, context.options.streamsMax],
+      [f.SETTINGS_MAX_CONCURRENT_STREAMS, streamsMax],
       [f.SETTINGS_MAX_HEADER_LIST_SIZE, headBytesMax],
     ]);
     f.writeWindowUpdate(this.out, 0, CONNECTION_WINDOW_BYTES - f.WINDOW_BYTES);

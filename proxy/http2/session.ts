@@ -15,6 +15,16 @@ import type { SessionParts } from './session-parts.ts';
 import type { Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
+/** What one connection may bring. */
+export interface SessionBounds {
+  /** Of a header block as it is on the wire. */
+  readonly headBytesMax: number;
+  /** Streams at a time. */
+  readonly streamsMax: number;
+  /** Now, in coarse monotonic milliseconds. */
+  readonly nowMs: number;
+}
+
 /** Data that a connection may bring, over all streams, before somebody took it. */
 export const CONNECTION_WINDOW_BYTES = 1_048_576;
 /** For a block that is for nobody any more. */
@@ -57,13 +67,12 @@ export abstract class Session implements FrameTarget, Flushable {
   private readonly waiting = new Set<Stream>();
   private readonly resetIds: number[] = [];
 
-  /** `headBytesMax`: of a header block as it is on the wire. `nowMs`: coarse monotonic milliseconds. */
-  constructor(parts: SessionParts, bounds: { headBytesMax: number; nowMs: number }) {
+  constructor(parts: SessionParts, bounds: SessionBounds) {
     this.outputs = parts.outputs;
     this.dataBlocks = parts.dataBlocks;
     this.decoder = new HpackDecoder(parts.scratch);
     this.incoming = new IncomingFrames(this, bounds.headBytesMax);
-    this.budget = new FrameBudget(bounds.nowMs);
+    this.budget = new FrameBudget(bounds.nowMs, bounds.streamsMax);
   }
 
   abstract headers(head: BlockHead, block: Buffer, start: number, end: number): void;

@@ -228,6 +228,24 @@ describe('the stream alone', () => {
   });
 });
 
+test('`limits.streams` says how many, and they may all be given up at once', async () => {
+  const wide = await Stage.create({ authority: stage.authority });
+  await wide.start({ upstreamPort: application.port, listener: 'limits: { streams: 300 }' });
+  const caller = await Http2Caller.connect(wide, web);
+  await caller.until(() => caller.theirs.get(SETTING.STREAMS) === 300);
+  const ids = Array.from({ length: 300 }, (_, i) => 2 * i + 1);
+  caller.send(...ids.map(open));
+  caller.send(h.headers(601, EVIL, FLAG.END_HEADERS));
+  expect((await caller.over(601)).reset).toBe(CODE.REFUSED_STREAM);
+  caller.send(...ids.map((streamId) => h.reset(streamId)));
+  caller.send(h.headers(603, h.get('/ok')));
+  expect((await caller.over(603)).status).toBe(200);
+  expect(ids.filter((streamId) => caller.answer(streamId).over)).toEqual([]);
+  caller.close();
+  await wide.close();
+  expect(targets(application)).not.toContain('/evil');
+});
+
 describe('windows, while nobody takes the data', () => {
   let stopped: StoppedApplication;
   let full: Stage;

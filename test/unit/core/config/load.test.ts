@@ -78,6 +78,7 @@ const EXPECTED: Config = {
         connectionsPerIdentity: 2000,
         handshakesInFlight: 64,
         requestsInFlight: 10_000,
+        streams: 100,
       },
       timeouts: {
         handshake: 5000,

@@ -188,6 +188,21 @@ describe('refused, with place and hint', () => {
       text: listener('limits: { headers: "9" }'),
       expect: [/must be a number, not the text `9`/],
     },
+    {
+      name: 'no stream',
+      text: listener('limits: { streams: 0 }'),
+      expect: [/`listeners\[0\].limits.streams` is 0, out of range \| allowed: 1 to 1000/],
+    },
+    {
+      name: 'streams without end',
+      text: listener('limits: { streams: none }'),
+      expect: [/`listeners\[0\].limits.streams` must be a number/],
+    },
+    {
+      name: 'streams above the most',
+      text: listener('limits: { streams: 1001 }'),
+      expect: [/allowed: 1 to 1000/],
+    },
     { name: 'not a number', text: listener('limits: { headers: .nan }'), expect: [/ERR_CONFIG_TYPE/] },
     { name: 'port 0', text: listener('port: 0'), expect: [/`listeners\[0\].port` is 0, out of range/] },
     { name: 'port 65536', text: listener('port: 65536'), expect: [/allowed: 1 to 65535/] },

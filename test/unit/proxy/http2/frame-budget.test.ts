@@ -10,7 +10,7 @@ function count(take: () => boolean): number {
 }
 
 test('a burst of frames, and of resets', () => {
-  const budget = new FrameBudget(0);
+  const budget = new FrameBudget(0, 100);
   expect(count(() => budget.idle())).toBe(2_000);
   expect(count(() => budget.reset())).toBe(200);
   expect([budget.idle(), budget.reset()]).toEqual([false, false]);
@@ -53,7 +53,7 @@ describe('gives back', () => {
     },
   ];
   test.each(rows)('$name', ({ work, frames, resets }) => {
-    const budget = new FrameBudget(0);
+    const budget = new FrameBudget(0, 100);
     count(() => budget.idle());
     count(() => budget.reset());
     work(budget);
@@ -61,14 +61,26 @@ describe('gives back', () => {
   });
 
   test.each(['headers', 'data', 'answered'] as const)('no more than the burst for many %s', (work) => {
-    const budget = new FrameBudget(0);
+    const budget = new FrameBudget(0, 100);
     for (let i = 0; i < 10_000; i++) budget[work]();
     expect([count(() => budget.idle()), count(() => budget.reset())]).toEqual([2_000, 200]);
   });
 });
 
+test.each([
+  { streams: 1, expect: 200 },
+  { streams: 100, expect: 200 },
+  { streams: 101, expect: 202 },
+  { streams: 1_000, expect: 2_000 },
+])('$streams streams may be given up twice, and 200 always', ({ streams, expect: want }) => {
+  const budget = new FrameBudget(0, streams);
+  for (let i = 0; i < 10_000; i++) budget.answered();
+  budget.refill(60_000);
+  expect(count(() => budget.reset())).toBe(want);
+});
+
 test('a download whose client gives both windows back for every 4 KiB goes on, however fast it is', () => {
-  const budget = new FrameBudget(0);
+  const budget = new FrameBudget(0, 100);
   let through = true;
   for (let i = 0; i < 20_000; i++) {
     budget.sent(65_536);
@@ -78,18 +90,18 @@ test('a download whose client gives both windows back for every 4 KiB goes on, h
 });
 
 test('a flood beside a little work does not', () => {
-  const budget = new FrameBudget(0);
+  const budget = new FrameBudget(0, 100);
   let frames = 0;
   for (; frames < 100_000 && budget.idle(); frames++) if (frames % 10 === 0) budget.headers();
   expect(frames).toBeLessThan(4_000);
 });
 
 test('resets that nothing answers end, at any rate above the refill', () => {
-  const budget = new FrameBudget(0);
+  const budget = new FrameBudget(0, 100);
   let ms = 0;
   for (; ms < 100_000 && budget.reset(); ms += 10) budget.refill(ms);
   expect(ms).toBeLessThan(5_000);
-  const patient = new FrameBudget(0);
+  const patient = new FrameBudget(0, 100);
   for (ms = 0; ms < 100_000; ms += 20) {
     patient.refill(ms);
     expect(patient.reset()).toBe(true);
