@@ -15,12 +15,13 @@ export class ClientPool implements ManagedPool {
   private sessions: readonly ClientSession[] = [];
 
   /** `pool`: where the connections come from. */
-  constructor(pool: UpstreamPool, options: Omit<ClientSessionOptions, 'gone' | 'coarseNow'>) {
+  constructor(pool: UpstreamPool, options: Omit<ClientSessionOptions, 'gone' | 'coarseNow' | 'coarseWall'>) {
     this.pool = pool;
     this.options = pool.options;
     this.shared = pool.shared;
-    const { coarseNow } = pool.options;
-    this.sessionOptions = { ...options, coarseNow, gone: (session) => this.forget(session) };
+    const { coarseNow, coarseWall } = pool.options;
+    const gone = (session: ClientSession): void => this.forget(session);
+    this.sessionOptions = { ...options, coarseNow, coarseWall, gone };
   }
 
   take(owner: FramedOwner, lane: Lane): UpstreamLink | Reason {
@@ -39,8 +40,10 @@ export class ClientPool implements ManagedPool {
   }
 
   sweep(nowMs: number): void {
+    const wallMs = this.options.coarseWall();
     for (const session of this.sessions) {
-      if (session.idle && nowMs >= session.idleSinceMs + this.options.idleTimeoutMs) session.end();
+      if (wallMs >= session.freshUntilMs) session.retire();
+      else if (session.idle && nowMs >= session.idleSinceMs + this.options.idleTimeoutMs) session.end();
       else session.budget.refill(nowMs);
     }
     this.pool.sweep(nowMs);

@@ -1,7 +1,8 @@
-// An application that speaks HTTP/2 in plaintext frame by frame: it answers as it is told and keeps what it
-// gets.
+// An application that speaks HTTP/2 frame by frame, in plaintext or over TLS: it answers as it is told and
+// keeps what it gets.
 import { once } from 'node:events';
 import net from 'node:net';
+import tls from 'node:tls';
 import * as h from './http2-frames.ts';
 import { BlockReader, type Field, FLAG, FrameCutter, TYPE } from './http2-frames.ts';
 
@@ -132,10 +133,18 @@ export class Http2Application {
     this.port = (server.address() as net.AddressInfo).port;
   }
 
-  /** `script`: what it does with its n-th connection. */
-  static async start(script: (index: number) => Http2Script): Promise<Http2Application> {
+  /** `script`: what it does with its n-th connection. `secured`: it has the identity that `present` says. */
+  static async start(
+    script: (index: number) => Http2Script,
+    secured?: tls.TlsOptions,
+  ): Promise<Http2Application> {
     const accept: { handle: (socket: net.Socket) => void } = { handle: () => undefined };
-    const server = net.createServer((socket) => accept.handle(socket)).listen(0, '127.0.0.1');
+    const handle = (socket: net.Socket): void => accept.handle(socket);
+    const server =
+      secured === undefined
+        ? net.createServer(handle)
+        : tls.createServer({ ...secured, requestCert: true, ALPNProtocols: ['h2'] }, handle);
+    server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const application = new Http2Application(server);
     const { connections } = application;
@@ -143,6 +152,11 @@ export class Http2Application {
       connections.push(new Http2Connection(socket, script(connections.length)));
     };
     return application;
+  }
+
+  /** From the next connection on it has this certificate and trusts this CA. */
+  present(secured: tls.SecureContextOptions): void {
+    if (this.server instanceof tls.Server) this.server.setSecureContext(secured);
   }
 
   /** All requests, in the order of connections and streams. */
