@@ -191,7 +191,7 @@ export const REASONS = {
     503,
     'upstream',
     true,
-    'the application does not accept connections; is it listening on the upstream address?',
+    'the application does not accept connections (is it listening on the upstream address?) or, over HTTP/2, refused the stream',
   ),
   'upstream-connect-timeout': row(
     504,

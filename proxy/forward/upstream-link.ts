@@ -67,8 +67,8 @@ export interface LinkPool {
   readonly shared: Lane;
   /** A link for one exchange: ready, or still connecting; else why there is none. */
   take(owner: FramedOwner, lane: Lane): UpstreamLink | Reason;
-  /** One that was never used before. */
-  connect(owner: FramedOwner, lane: Lane): UpstreamLink | Reason;
+  /** One on another connection than `failed` was: of HTTP/1.1, one that was never used before. */
+  connect(owner: FramedOwner, lane: Lane, failed: UpstreamLink): UpstreamLink | Reason;
 }
 
 /** The links of one upstream, and what happens to all of them. */

@@ -3,7 +3,7 @@
 // a 101 can still decide.
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
-import { mayRetryAfter } from '../forward/retry.ts';
+import { failureOf, mayRetryAfter } from '../forward/retry.ts';
 import type { FramedOwner, UpstreamLink } from '../forward/upstream-link.ts';
 import type { ExchangeOptions, ExchangeParts, ExchangePort } from './exchange-port.ts';
 import type { HeadWriter } from './head-writer.ts';
@@ -217,10 +217,11 @@ export class Exchange implements FramedOwner {
     if (!upstream.connected) return this.fail('upstream-refused');
     if (error === '' && (this.request.tunnel || this.response.endsByClose)) return this.finish();
     const untouched = !this.retried && !this.response.begun && !this.request.body.touched;
-    if (!untouched || !mayRetryAfter(upstream, this.port.head.method)) return this.fail('upstream-reset');
+    if (!untouched || !mayRetryAfter(upstream, this.port.head.method)) return this.fail(failureOf(upstream));
     this.retried = true;
     this.sent = false;
-    this.attempt(this.port.route.pool.connect(this, this.port.route.lane));
+    this.request.again();
+    this.attempt(this.port.route.pool.connect(this, this.port.route.lane, upstream));
   }
 
   private attempt(upstream: UpstreamLink | Reason): void {

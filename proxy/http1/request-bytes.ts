@@ -77,6 +77,11 @@ export class RequestBytes {
     return this.lines.length > 0 ? this.lines : this.body.trailers;
   }
 
+  /** It is sent a second time, from its head on; nothing of its body was taken. */
+  again(): void {
+    this.endTold = false;
+  }
+
   /** Takes `chunk[start, end)`, all of it body; valid until the next `keep`. */
   takeData(chunk: Buffer, start: number, end: number): void {
     if (start === end) return;

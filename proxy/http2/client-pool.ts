@@ -25,12 +25,12 @@ export class ClientPool implements ManagedPool {
   }
 
   take(owner: FramedOwner, lane: Lane): UpstreamLink | Reason {
-    const session = this.sessions.find(({ accepts }) => accepts) ?? this.begin(lane);
-    return typeof session === 'string' ? session : session.link(owner);
+    return linkOf(this.sessions.find(({ accepts }) => accepts) ?? this.begin(lane), owner);
   }
 
-  connect(owner: FramedOwner, lane: Lane): UpstreamLink | Reason {
-    return this.take(owner, lane);
+  connect(owner: FramedOwner, lane: Lane, failed: UpstreamLink): UpstreamLink | Reason {
+    const other = this.sessions.find((one) => one.accepts && !one.carried(failed));
+    return linkOf(other ?? this.begin(lane), owner);
   }
 
   /** What is under way ends on the connections that it began on; new requests get others. */
@@ -67,3 +67,6 @@ export class ClientPool implements ManagedPool {
     this.sessions = this.sessions.filter((one) => one !== session);
   }
 }
+
+const linkOf = (session: ClientSession | Reason, owner: FramedOwner): UpstreamLink | Reason =>
+  typeof session === 'string' ? session : session.link(owner);

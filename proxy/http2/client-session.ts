@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import type { UpstreamConnection } from '../forward/upstream-connection.ts';
-import type { FramedOwner, UpstreamOwner } from '../forward/upstream-link.ts';
+import type { FramedOwner, UpstreamLink, UpstreamOwner } from '../forward/upstream-link.ts';
 import { ClientStream } from './client-stream.ts';
 import * as f from './frame.ts';
 import type { BlockHead } from './header-block.ts';
@@ -31,6 +31,8 @@ export interface ClientSessionOptions {
 
 /** Streams that are kept for the next requests. */
 const KEPT_MAX = 128;
+/** Before the server says how many it takes: RFC 9113 section 6.5.2 wants at least so many. */
+const STREAMS_AT_FIRST = 100;
 /**
  * Of the time that the certificates of a connection have left when it is made: what is then under way on it
  * has the rest to end. While the server has no other certificate, each connection lives a tenth of the last.
@@ -82,12 +84,19 @@ export class ClientSession extends Session implements UpstreamOwner {
 
   /** True when another request may use it. */
   get accepts(): boolean {
-    const most = Math.min(this.sessionOptions.streamsMax, this.remote.streamsMax);
+    const most = this.remote.known
+      ? Math.min(this.sessionOptions.streamsMax, this.remote.streamsMax)
+      : STREAMS_AT_FIRST;
     return !this.closed && !this.retired && this.linked < most && this.lastOwnId + 2 < STREAM_ID_MAX;
   }
 
   get idle(): boolean {
     return this.linked === 0;
+  }
+
+  /** True when `link` was a stream of it. */
+  carried(link: UpstreamLink): boolean {
+    return link instanceof ClientStream && link.stream.session === this;
   }
 
   /** A link for a request; its stream is opened by its head. */

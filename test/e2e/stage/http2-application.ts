@@ -45,12 +45,14 @@ export class Http2Arrival {
 export interface Http2Script {
   /** Settings of the first frame. */
   readonly settings?: readonly (readonly [identifier: number, value: number])[];
+  /** How long it says nothing at all. */
+  readonly settingsMs?: number;
   /** False: no window is opened again. */
   readonly widens?: boolean;
   /** The head of a request is here. */
-  readonly head?: (arrival: Http2Arrival) => void;
+  readonly head?: (arrival: Http2Arrival) => unknown;
   /** A request is complete. */
-  readonly end?: (arrival: Http2Arrival) => void;
+  readonly end?: (arrival: Http2Arrival) => unknown;
 }
 
 /** One connection of the proxy to it. */
@@ -76,12 +78,18 @@ export class Http2Connection {
     socket.on('close', () => {
       this.closed = true;
     });
-    socket.on('data', (chunk: Buffer) => {
-      const preface = Math.min(this.prefaceLeft, chunk.length);
-      this.prefaceLeft -= preface;
-      this.cutter.push(chunk.subarray(preface), (of, payload) => this.frame(of, payload));
-    });
-    this.send(h.settings(...(script.settings ?? [])));
+    const listen = (): void => {
+      this.send(h.settings(...(script.settings ?? [])));
+      socket.on('data', (chunk: Buffer) => this.take(chunk));
+    };
+    if (script.settingsMs === undefined) listen();
+    else setTimeout(listen, script.settingsMs);
+  }
+
+  private take(chunk: Buffer): void {
+    const preface = Math.min(this.prefaceLeft, chunk.length);
+    this.prefaceLeft -= preface;
+    this.cutter.push(chunk.subarray(preface), (of, payload) => this.frame(of, payload));
   }
 
   send(...frames: readonly Buffer[]): void {
