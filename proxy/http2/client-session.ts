@@ -208,7 +208,7 @@ export class ClientSession extends Session implements UpstreamOwner {
     for (const stream of this.streams.all()) {
       if (stream.id <= lastId) continue;
       const link = this.linkOf(stream);
-      link.unprocessed = true;
+      link.unprocessed = !link.answered;
       this.forget(stream);
       link.broken('client-closed');
     }
@@ -224,7 +224,9 @@ export class ClientSession extends Session implements UpstreamOwner {
   }
 
   override peerReset(stream: Stream, code: number): void {
-    this.linkOf(stream).unprocessed = code === f.REFUSED_STREAM;
+    const link = this.linkOf(stream);
+    // Once it answered it did something, whatever it says.
+    link.unprocessed = code === f.REFUSED_STREAM && !link.answered;
     super.peerReset(stream, code);
   }
 
