@@ -31,6 +31,12 @@ export const REASONS = {
     false,
     'no ALLOW policy selects the workload and policy.defaultVerdict is allow-when-unselected',
   ),
+  'allow-probe': row(
+    200,
+    'policy',
+    false,
+    'no rule allows it, but it is a health check that `probes` of the listener names',
+  ),
   'deny-rule': row(403, 'policy', false, 'a DENY rule matched; `sallyport policy explain` shows which field'),
   'default-deny': row(403, 'policy', false, 'no ALLOW rule matched; the nearest rules are in `near`'),
   'no-policy': row(403, 'policy', true, 'no policy has been loaded yet; see /readyz'),

@@ -15,7 +15,7 @@ const SERVICE_LEVELS: readonly { level: string; formula: readonly string[] }[] =
   {
     level: 'compliance: explicitly allowed of all forwarded',
     formula: [
-      'sum(rate(sallyport_requests_total{reason="allow-rule"}[5m])) /',
+      'sum(rate(sallyport_requests_total{reason=~"allow-rule|allow-probe"}[5m])) /',
       '(sum(rate(sallyport_requests_total{verdict="allow",reason=~"allow-.*"}[5m]))',
       '+ sum(rate(sallyport_fail_open_total{reason=~"default-deny|deny-rule"}[5m])))',
     ],

@@ -39,6 +39,11 @@ function isPolicyVerdict(decision: Decision): boolean {
   return decision.reason === 'default-deny' || decision.reason === 'deny-rule';
 }
 
+function allowedProbe(decision: Decision): Decision {
+  const dryRun = decision.dryRun?.reason === 'deny-rule' ? decision.dryRun : null;
+  return { ...decision, verdict: 'allow', reason: 'allow-probe', dryRun };
+}
+
 /** Decides the requests of one connection; keeps what the connection fixes as its residual rules. */
 export class Judge {
   /** The last decision; `deny` although a permit was minted means audit mode. */
@@ -47,13 +52,16 @@ export class Judge {
   state: PolicyState | null = null;
   private readonly enforcement: Enforcement;
   private readonly facts: ConnectionFacts;
+  private readonly isProbe: (() => boolean) | null;
   private readonly permit = new Permit();
   private residual: Residual | null = null;
   private residualState: PolicyState | null = null;
 
-  constructor(enforcement: Enforcement, facts: ConnectionFacts) {
+  /** `isProbe`: whether the request is a health check that needs no rule; null = none is. */
+  constructor(enforcement: Enforcement, facts: ConnectionFacts, isProbe: (() => boolean) | null = null) {
     this.enforcement = enforcement;
     this.facts = facts;
+    this.isProbe = isProbe;
   }
 
   /**
@@ -70,7 +78,11 @@ export class Judge {
       this.residual = residualFor(state.table, this.facts, nowMs);
       this.residualState = state;
     }
-    const decision = evaluate(this.residual, request);
+    let decision = evaluate(this.residual, request);
+    // SAFETY: in place of a missing ALLOW rule and of nothing else: a DENY rule, and no or invalid policies,
+    // deny health checks too.
+    if (this.isProbe !== null && decision.reason === 'default-deny' && this.isProbe())
+      decision = allowedProbe(decision);
     this.decision = decision;
     if (decision.verdict === 'deny' && !(mode === 'audit' && isPolicyVerdict(decision))) return null;
     this.permit[minting](state, mode);

@@ -19,6 +19,8 @@ export interface HttpListenerOptions {
   readonly requestsInFlightMax: number;
   /** Requests that one HTTP/2 connection may have in flight. */
   readonly streamsMax: number;
+  /** Targets of health checks that need no rule; null = none. */
+  readonly probes: ReadonlySet<string> | null;
   readonly forwarded: ForwardedMode;
 }
 

@@ -5,7 +5,7 @@ import type { HttpListenerOptions } from './listener-context.ts';
 
 /** Its limits and times. */
 export function listenerOptions(config: ListenerConfig, chunked: ChunkedOptions): HttpListenerOptions {
-  const { timeouts, limits } = config;
+  const { timeouts, limits, probes } = config;
   return {
     exchange: {
       requestTimeoutMs: timeouts.request,
@@ -19,6 +19,7 @@ export function listenerOptions(config: ListenerConfig, chunked: ChunkedOptions)
     connectionAgeMs: timeouts.connectionAge,
     requestsInFlightMax: limits.requestsInFlight,
     streamsMax: limits.streams,
+    probes: probes.length === 0 ? null : new Set(probes.map((name) => `/${name}`)),
     forwarded: config.protocol === 'http-proxy' ? 'none' : config.forwarded,
   };
 }

@@ -34,8 +34,10 @@ export abstract class ServedRequest implements LiveRequest, ExchangePort {
     this.context = context;
     this.peer = peer;
     this.head = new RequestParser(context.parserOptions);
-    this.judge = new Judge(context.runtime.enforcement, peer.facts);
     this.request = new RequestState(context, peer, this.head, protocol);
+    const { probes } = context.options;
+    const isProbe = probes === null ? null : (): boolean => this.isProbe(probes);
+    this.judge = new Judge(context.runtime.enforcement, peer.facts, isProbe);
     this.route = new Route(context.upstreams, lane);
     this.due = new Deadline(context.runtime.sweeper);
   }
@@ -101,6 +103,12 @@ export abstract class ServedRequest implements LiveRequest, ExchangePort {
 
   answer(reason: Reason): void {
     refuse(this, reason);
+  }
+
+  /** SAFETY: as it came, byte for byte: no query, no escape, no other spelling of the path. */
+  private isProbe(targets: ReadonlySet<string>): boolean {
+    const { method, target } = this.head;
+    return method === 'POST' && targets.has(target) && this.request.isGrpc;
   }
 
   /** Begins the record of the head that was just read. */

@@ -22,6 +22,8 @@ export function softerThanEnforce(config: Config, mode: 'enforce' | 'audit'): So
     const own = listener.direction === 'outbound'; // the application beside this proxy calls in plaintext
     if (listener.mtls !== 'strict' && !own)
       softer.push({ listener: listener.name, mode: `mtls=${listener.mtls}` });
+    if (listener.probes.length > 0)
+      softer.push({ listener: listener.name, mode: `probes=${listener.probes.join(',')}` });
     if (listener.paths.ambiguous !== 'reject')
       softer.push({ listener: listener.name, mode: `paths.ambiguous=${listener.paths.ambiguous}` });
   }

@@ -95,7 +95,7 @@ function directionFaults(listener: ListenerConfig, index: number): ConfigFault[]
 
 /** What an upstream needs. */
 function upstreamFaults(
-  { name, direction, upstream, destinations, dnsServers }: ListenerConfig,
+  { name, direction, upstream, destinations, dnsServers, probes }: ListenerConfig,
   fault: Tell,
 ): void {
   if (upstream === null)
@@ -134,6 +134,12 @@ function upstreamFaults(
       'upstream',
       `the upstream of \`${name}\` has \`proxyProtocol\` and HTTP/2, whose connections are shared by callers`,
       'remove `proxyProtocol`: each request says who calls in x-forwarded-client-cert; or use `protocol: http1`',
+    );
+  if (!http2 && probes.length > 0)
+    fault(
+      'probes',
+      `\`probes\` of \`${name}\` are calls of gRPC, and its upstream speaks HTTP/1.1`,
+      'add `protocol: h2c` to the upstream, or remove `probes`',
     );
   if (direction === 'outbound' && upstream.tls === 'off')
     fault(
@@ -179,7 +185,13 @@ function egressFaults({ name, direction, upstream, destinations }: ListenerConfi
 }
 
 /** What an outbound listener must not do. */
-function outboundFaults({ name, mtls, address }: ListenerConfig, fault: Tell): void {
+function outboundFaults({ name, mtls, address, probes }: ListenerConfig, fault: Tell): void {
+  if (probes.length > 0)
+    fault(
+      'probes',
+      `\`probes\` of the outbound listener \`${name}\`: what this workload asks of others is for rules to allow`,
+      'write it on the listener before the application that is probed, or remove it',
+    );
   if (mtls === 'permissive' || mtls === 'server-tls')
     fault(
       'mtls',

@@ -18,7 +18,7 @@ import {
   texts,
 } from './fields.ts';
 import { connectAddress, listenAddress, pathOrNone } from './places.ts';
-import { CIDR, DESTINATION_HOST, DNS_SERVER, NAME, PEER, PEER_BLOCK } from './rules.ts';
+import { CIDR, DESTINATION_HOST, DNS_SERVER, NAME, PEER, PEER_BLOCK, PROBE } from './rules.ts';
 
 const upstream = section(
   {
@@ -143,6 +143,10 @@ export const listener = section(
     port: optionalCount(
       { min: 1, max: 65_535, otherwise: 'the upstream’s port' },
       'The destination port that policies see.',
+    ),
+    probes: texts(
+      PROBE,
+      'Health checks of gRPC that everybody who reaches the listener may call, unless a DENY rule matches. See http2.md.',
     ),
     limits: optionalSection(limits, 'What the listener accepts.'),
     timeouts: optionalSection(timeouts, 'How long it waits.'),

@@ -75,6 +75,12 @@ export const DESTINATION_HOST: TextRule = {
     return name === name.toLowerCase() && isDnsName(name) && (name === t || name.includes('.'));
   },
 };
+const PROBES = ['grpc.health.v1.Health/Check', 'grpc.health.v1.Health/Watch'];
+/** A closed list: what is named here passes without a rule. */
+export const PROBE: TextRule = {
+  allowed: PROBES.map((name) => `\`${name}\``).join(' or '),
+  accepts: (t) => PROBES.includes(t),
+};
 export const CIDR: TextRule = {
   allowed: 'an IP address or a CIDR (`10.0.0.0/8`)',
   accepts: (t) => parseCidr(t) !== null,

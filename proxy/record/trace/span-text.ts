@@ -166,7 +166,7 @@ function isError({ status, reason }: RequestRecord, client: boolean): boolean {
 }
 
 function errorType({ status, reason }: RequestRecord): string {
-  return reason === 'allow-rule' || reason === 'allow-unselected' ? String(status) : reason;
+  return reason.startsWith('allow-') ? String(status) : reason;
 }
 
 /** The attributes that there are. */

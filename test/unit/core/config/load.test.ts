@@ -70,6 +70,7 @@ const EXPECTED: Config = {
       destinations: [],
       dnsServers: [],
       port: 8080,
+      probes: [],
       limits: {
         headBytes: 65_536,
         headers: 100,
