@@ -27,12 +27,11 @@ afterAll(() => base.close());
 /** An application, the proxy before it, and a caller. */
 async function start(
   script: (index: number) => Http2Script,
-  upstream = '',
 ): Promise<{ application: Http2Application; caller: Http2Caller }> {
   const application = await Http2Application.start(script);
   const stage = await Stage.create({ authority: base.authority });
   closing.push(application, stage);
-  await stage.start({ upstreamPort: application.port, upstream: `protocol: h2c${upstream}` });
+  await stage.start({ upstreamPort: application.port, upstream: 'protocol: h2c, connectTimeout: 10s' });
   const caller = await Http2Caller.connect(stage, web);
   closing.push(caller);
   return { application, caller };
