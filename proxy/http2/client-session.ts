@@ -115,6 +115,7 @@ export class ClientSession extends Session implements UpstreamOwner {
     stream.open(this.lastOwnId, this.remote.windowBytes);
     stream.localEnded = last;
     this.streams.add(stream);
+    this.budget.headers(); // what the application says about it, also after the caller cancelled it
     const { neverIndexed } = stream;
     this.writeBlock(stream.id, last, (out) => this.heads.request(out, head, this.scheme, neverIndexed));
   }
@@ -219,8 +220,32 @@ export class ClientSession extends Session implements UpstreamOwner {
     // we send no PING
   }
 
+  /**
+   * INVARIANT: one caller never holds up another. Who does not read keeps its own stream's window, 64 KiB;
+   * that of the connection, which all share, is given back at once.
+   */
+  override takeWindow(bytes: number): boolean {
+    const fits = super.takeWindow(bytes);
+    super.credit(bytes);
+    return fits;
+  }
+
+  override credit(): void {
+    // given back as it came
+  }
+
+  /** Callers cancel streams by the thousand: what comes for any that is gone was on its way. */
+  override wasReset(streamId: number): boolean {
+    return !this.isPeers(streamId) && streamId <= this.lastOwnId;
+  }
+
   protected isPeers(streamId: number): boolean {
     return (streamId & 1) === 0;
+  }
+
+  /** Resets are no more than the streams that we opened, and often what a caller provoked. */
+  protected override spendReset(): void {
+    // no budget
   }
 
   override peerReset(stream: Stream, code: number): void {

@@ -38,7 +38,7 @@ export class FrameBudget {
     return --this.frames >= 0;
   }
 
-  /** A header block was read. */
+  /** A header block was read, or opened a stream. */
   headers(): void {
     this.frames = Math.min(FRAMES.most, this.frames + FOR_HEADERS);
   }

@@ -104,7 +104,7 @@ export class IncomingFrames implements FrameSink {
     if (streamId === 0) return this.broken('DATA on stream 0');
     if (!target.takeWindow(length)) return this.flow('more data than the window of the connection');
     const stream = target.stream(streamId);
-    if (stream === undefined) return this.dataOnClosed(streamId);
+    if (stream === undefined) return this.dataOnClosed(head);
     if ((head.flags & f.PADDED) === 0 && !this.mayBring(head, length)) return;
     if (stream.remoteEnded) target.streamFault(stream, f.STREAM_CLOSED);
     else if (!stream.takeWindow(length)) target.streamFault(stream, f.FLOW_CONTROL_ERROR);
@@ -234,10 +234,13 @@ export class IncomingFrames implements FrameSink {
     if (this.spend()) this.target.goaway(f.readUint31(payload, start), f.readUint32(payload, start + 4));
   }
 
-  private dataOnClosed(streamId: number): void {
+  private dataOnClosed({ streamId, length }: FrameHead): void {
     const { target } = this;
     if (target.isIdle(streamId)) return this.broken('DATA on an idle stream');
-    if (this.spend() && !target.wasReset(streamId)) target.resetUnknown(streamId, f.STREAM_CLOSED);
+    // Small pieces fill a window with more frames than the budget has: those on their way cost nothing.
+    const onItsWay = target.wasReset(streamId);
+    if (onItsWay && length > 0) return;
+    if (this.spend() && !onItsWay) target.resetUnknown(streamId, f.STREAM_CLOSED);
   }
 
   /** A DATA frame has so much data, which may be nothing at the end only; false = too many of those. */
