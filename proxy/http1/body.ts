@@ -15,6 +15,8 @@ export class Body {
   bytes = 0;
   /** True once any byte, framing included, was taken. */
   touched = false;
+  /** Its end is told, by `finish`, and not only counted. */
+  private endTold = false;
   private remaining = 0;
   private decoder: ChunkedDecoder | null = null;
   private readonly options: ChunkedOptions;
@@ -30,11 +32,24 @@ export class Body {
     this.touched = false;
     this.fault = null;
     this.remaining = length;
+    this.endTold = false;
     this.done = framing === 'none' || (framing === 'length' && length === 0);
     if (framing === 'chunked') {
       this.decoder ??= new ChunkedDecoder(this.options);
       this.decoder.start(dataOnly ? 'data' : 'relay');
     }
+  }
+
+  /** Starts a body whose end is told by `finish`; `length`: what it then has to have, -1 = any. */
+  startFramed(length: number): void {
+    this.start(length < 0 ? 'until-close' : 'length', length, false);
+    this.endTold = true;
+    this.done = false;
+  }
+
+  /** Every byte of its length came. */
+  get complete(): boolean {
+    return this.framing === 'length' && this.remaining === 0;
   }
 
   /**
@@ -54,7 +69,7 @@ export class Body {
 
   /** What delimits the body by itself says that it is over; false when bytes are missing. */
   finish(): boolean {
-    const whole = this.done || this.framing !== 'length';
+    const whole = this.done || this.framing !== 'length' || this.remaining === 0;
     this.done = true;
     return whole;
   }
@@ -72,7 +87,7 @@ export class Body {
     this.bytes += taken;
     if (this.framing === 'length') {
       this.remaining -= taken;
-      this.done = this.remaining === 0;
+      this.done = this.remaining === 0 && !this.endTold;
     }
     return taken;
   }

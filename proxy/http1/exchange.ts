@@ -77,6 +77,7 @@ export class Exchange implements FramedOwner {
   begin(): void {
     const fault = this.request.fault(this.options.bodyBytesMax);
     if (fault !== null) this.fail(fault);
+    else if (this.request.awaitsEnd) this.port.due.arm(this.options.idleTimeoutMs, 'body-timeout');
     else this.attempt(this.port.route.pool.take(this, this.port.route.lane));
   }
 
@@ -85,6 +86,7 @@ export class Exchange implements FramedOwner {
     const fault = this.request.fault(this.options.bodyBytesMax);
     if (fault !== null) return this.fail(fault);
     const { upstream } = this;
+    if (upstream === null && this.active) return this.begin(); // its end was awaited
     if (!this.sent || upstream === null || this.request.written) return;
     if (this.requestPaused && this.request.framed) return; // goes on when the application takes it
     if (this.request.gate?.passed === false) {

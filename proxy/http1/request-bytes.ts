@@ -39,6 +39,8 @@ export class RequestBytes {
   private chunks = false;
   private framedOut = false;
   private endTold = false;
+  /** The last byte of a body with a length, while its end is not told. */
+  private lastByte: Buffer | null = null;
   private lines: Buffer = NONE;
 
   constructor(options: ChunkedOptions) {
@@ -57,9 +59,18 @@ export class RequestBytes {
     this.framedOut = framedOut;
     this.endTold = false;
     this.lines = NONE;
-    const unknown = framed ? 'until-close' : 'chunked';
-    const framing = head.chunked ? unknown : head.contentLength > 0 ? 'length' : 'none';
+    this.lastByte = null;
+    if (framed) return this.body.startFramed(head.chunked ? -1 : Math.max(0, head.contentLength));
+    const framing = head.chunked ? 'chunked' : head.contentLength > 0 ? 'length' : 'none';
     this.body.start(framing, head.contentLength, framedOut);
+  }
+
+  /**
+   * The head alone would be a whole request, which it is only when no data follows. SAFETY: HTTP/1.1 knows
+   * the end by the length; what comes behind it would be refused too late.
+   */
+  get awaitsEnd(): boolean {
+    return this.framed && !this.framedOut && !this.body.done && this.body.bytes === 0 && this.body.complete;
   }
 
   /** True when there is nothing to write. */
@@ -82,17 +93,20 @@ export class RequestBytes {
     this.endTold = false;
   }
 
-  /** Takes `chunk[start, end)`, all of it body; valid until the next `keep`. */
-  takeData(chunk: Buffer, start: number, end: number): void {
+  /** Takes `chunk[start, end)`, all of it body; valid until the next `keep`. `last`: its end follows at once. */
+  takeData(chunk: Buffer, start: number, end: number, last: boolean): void {
     if (start === end) return;
     const { body, parts } = this;
     // RFC 9113 section 8.1.1: more than Content-Length says is malformed.
     if (body.pass(end - start) < end - start) body.fault = 'http2-malformed-request';
-    const range = chunk.subarray(start, end);
+    // SAFETY: see `awaitsEnd`.
+    const kept = last || this.framedOut || !body.complete ? 0 : 1;
+    if (kept > 0) this.lastByte = Buffer.from(chunk.subarray(end - kept, end));
+    const range = chunk.subarray(start, end - kept);
     // A socket may read what it is given after the call; a link of frames copies it.
     const bytes = this.framedOut ? range : Buffer.from(range);
     if (this.chunks) parts.push(Buffer.from(`${(end - start).toString(16)}\r\n`, 'latin1'), bytes, LINE_END);
-    else parts.push(bytes);
+    else if (bytes.length > 0) parts.push(bytes);
   }
 
   /**
@@ -120,6 +134,7 @@ export class RequestBytes {
   takeEnd(trailers: Buffer | null): void {
     if (!this.body.finish()) this.body.fault = 'http2-malformed-request';
     if (this.framedOut) this.lines = trailers ?? NONE;
+    if (this.lastByte !== null) this.parts.push(this.lastByte);
     if (!this.chunks) return;
     this.chunks = false;
     if (trailers === null) this.parts.push(LAST_CHUNK);

@@ -179,7 +179,7 @@ export class ServerSession extends Session implements CallerConnection {
     this.writeBlock(stream.id, last, (out) => this.heads.response(out, head, names));
   }
 
-  /** A stream ended with a request that was none. */
+  /** A stream ended with a request that was none, or that had to be taken back by its caller's fault. */
   malformed(): void {
     this.spendReset();
   }

@@ -81,7 +81,7 @@ export class ServerStream extends ServedRequest implements StreamOwner {
     const bytes = end - start;
     const { exchange } = this;
     if (exchange === null) return this.discard(bytes);
-    exchange.request.takeData(chunk, start, end);
+    exchange.request.takeData(chunk, start, end, last);
     if (last) exchange.request.takeEnd(null);
     this.held += bytes;
     exchange.relay();
@@ -109,6 +109,7 @@ export class ServerStream extends ServedRequest implements StreamOwner {
   refuseTrailers(): void {
     this.stream.remoteEnded = true;
     this.exchange?.fail('bad-trailer');
+    this.session.malformed();
   }
 
   broken(reason: Reason): void {
@@ -174,10 +175,10 @@ export class ServerStream extends ServedRequest implements StreamOwner {
   }
 
   abort(reason: Reason): void {
-    if (this.exchange !== null && this.request.isGrpc && reason !== 'client-closed')
-      return this.endCall(reason);
-    finishRequest(this, reason);
     const malformed = reason === 'http2-malformed-request';
+    const tells = this.request.isGrpc && !malformed && reason !== 'client-closed';
+    if (this.exchange !== null && tells) return this.endCall(reason);
+    finishRequest(this, reason);
     this.stream.shut();
     this.session.reset(this.stream, malformed ? f.PROTOCOL_ERROR : f.INTERNAL_ERROR);
     if (malformed) this.session.malformed();

@@ -140,6 +140,10 @@ const ATTACKS: readonly Attack[] = [
     h.headers(stream(n), h.post('/hangs', [['content-length', '1']]), FLAG.END_HEADERS),
     h.data(stream(n), 'xx', 0),
   ]),
+  resets('trailers that take a request back', (n) => [
+    h.headers(stream(n), h.post('/hangs'), FLAG.END_HEADERS),
+    h.headers(stream(n), [['host', 'other.shop']]),
+  ]),
   resets('more streams than are allowed', (n) => [h.headers(stream(n), HANGS)]),
   {
     name: 'CONTINUATION without end (CVE-2024-27316)',
