@@ -13,6 +13,7 @@ import { readInto } from '../shared-read.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
 import * as f from './frame.ts';
 import type { BlockHead } from './header-block.ts';
+import { OrderlyClose } from './orderly-close.ts';
 import { PREFACE } from './preface.ts';
 import { RequestBlock } from './request-block.ts';
 import { ServerStream } from './server-stream.ts';
@@ -39,6 +40,7 @@ export class ServerSession extends Session implements CallerConnection {
   refusing: Reason | null = null;
   private readonly raw: net.Socket;
   private readonly due: Deadline;
+  private readonly orderly: OrderlyClose;
   private readonly lifetime: Lifetime;
   private readonly blocks: RequestBlock;
   private readonly trailer: TrailerBlock;
@@ -60,6 +62,7 @@ export class ServerSession extends Session implements CallerConnection {
     this.raw = raw;
     this.lane = context.upstreams.tellsCaller ? new CallerLane(peer) : null;
     this.due = new Deadline(context.runtime.sweeper);
+    this.orderly = new OrderlyClose(socket, this.due);
     this.lifetime = new Lifetime(context, peer);
     this.blocks = new RequestBlock(headBytesMax);
     this.trailer = new TrailerBlock(context.options.exchange.chunked);
@@ -170,7 +173,7 @@ export class ServerSession extends Session implements CallerConnection {
   private nameLast(): void {
     this.drainStep = 2;
     f.writeGoaway(this.out, this.lastPeerId, f.NO_ERROR);
-    if (this.streams.size === 0) this.close();
+    if (this.streams.size === 0) this.closeInOrder();
   }
 
   /** Writes the head of an answer. */
@@ -200,7 +203,7 @@ export class ServerSession extends Session implements CallerConnection {
   streamOver(stream: ServerStream): void {
     if (this.kept.length < KEPT_MAX) this.kept.push(stream);
     if (this.streams.size > 0 || this.closed) return;
-    if (this.drainStep === 2) this.close();
+    if (this.drainStep === 2) this.closeInOrder();
     else if (this.refusing === null) this.due.arm(this.context.options.idleTimeoutMs, 'idle-timeout');
   }
 
@@ -215,6 +218,13 @@ export class ServerSession extends Session implements CallerConnection {
     this.close();
   }
 
+  /** Every stream is answered. INVARIANT: nothing is written behind the end: it would destroy the socket. */
+  private closeInOrder(): void {
+    this.flush();
+    this.shut('idle-timeout');
+    this.orderly.begin(this.context.options.idleTimeoutMs);
+  }
+
   /** Closes once what is written has left. */
   private close(): void {
     this.flush();
@@ -224,6 +234,7 @@ export class ServerSession extends Session implements CallerConnection {
 
   /** Takes bytes of the caller; `chunk` is valid during the call. */
   take(chunk: Buffer): void {
+    if (this.closed) return this.orderly.discard(chunk.length);
     let at = 0;
     while (this.prefaceAt < PREFACE.length && at < chunk.length) {
       if (chunk[at] !== PREFACE[this.prefaceAt])
@@ -242,7 +253,7 @@ export class ServerSession extends Session implements CallerConnection {
     // Nothing is under way: one GOAWAY will do.
     this.drainStep = 2;
     f.writeGoaway(this.out, this.lastPeerId, f.NO_ERROR);
-    this.close();
+    this.closeInOrder();
   }
 
   private onEnd(): void {

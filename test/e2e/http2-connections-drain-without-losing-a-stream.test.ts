@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from './stage/foreign.ts';
 import { Http2Caller } from './stage/http2-caller.ts';
 import * as h from './stage/http2-frames.ts';
-import { CODE, FLAG, TYPE } from './stage/http2-frames.ts';
+import { CODE, FLAG, SETTING, TYPE } from './stage/http2-frames.ts';
 import { Http2Load } from './stage/http2-load.ts';
 import { eventually, openConnections } from './stage/observe.ts';
 import { policyText } from './stage/policies.ts';
@@ -14,6 +14,8 @@ import { ALLOW_ALL, type RunningProxy, Stage, type StageOptions, type SvidFiles 
 import { Application, targets } from './stage/wire.ts';
 
 const HEAD = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n';
+/** The buffers between two processes of one machine hold it. */
+const LARGE = 'x'.repeat(1_500_000);
 const IDENTITY = `trustDomain: example.org
 files:
   certificate: server.pem
@@ -36,6 +38,7 @@ beforeEach(async () => {
       {
         '/begins': ({ wire }) => wire.send(`${HEAD}5\r\nbegin\r\n`),
         '/cut/begins': ({ wire }) => wire.send(`${HEAD}5\r\nbegin\r\n`),
+        '/large': ({ wire }) => wire.send(response(LARGE)),
         '/uploads': () => undefined,
         '/cut/uploads': () => undefined,
         '*': ({ wire }) => wire.send(response('ok')),
@@ -117,6 +120,32 @@ test('SIGTERM: the deadline resets what does not finish', async () => {
   await caller.until(() => caller.closed);
   expect(caller.answer(1)).toMatchObject({ ended: false });
   expect(caller.answer(3).status).toBe(503);
+  expect(await proxy.exited()).toBe(0);
+});
+
+test('SIGTERM: a caller that reads slowly, and asks for windows meanwhile, gets all of its answer', async () => {
+  await launch({ blocks: 'log: { decisions: all }\nshutdown: { delay: 0s, drain: 20s }' });
+  const caller = await Http2Caller.connect(stage, web, {
+    settings: [[SETTING.WINDOW, 0x7fffffff]],
+    widens: false,
+  });
+  caller.send(h.windowUpdate(0, 0x7fff0000 - 65_535), h.headers(1, h.get('/large')));
+  const answer = caller.answer(1);
+  await caller.until(() => answer.status === 200);
+  caller.socket.pause();
+  await proxy.line(({ http }) => (http as { path?: string } | undefined)?.path === '/large');
+  proxy.signal('SIGTERM');
+  for (let n = 0; n < 20; n++) {
+    caller.send(h.windowUpdate(0, 1), h.ping());
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  caller.socket.resume();
+  await caller.until(() => caller.closed);
+  expect({ bytes: answer.bytes, ended: answer.ended, error: caller.error }).toEqual({
+    bytes: LARGE.length,
+    ended: true,
+    error: null,
+  });
   expect(await proxy.exited()).toBe(0);
 });
 
