@@ -115,6 +115,8 @@ export class ResponseRelay {
     const { body, writer } = this;
     // RFC 9113 section 8.1.1: more than Content-Length says is malformed.
     if (this.status === 0 || body.pass(end - start) < end - start) return this.fail('upstream-bad-response');
+    // Before anything is sent: the end of a part must not look like that of the whole.
+    if (last && !body.finish()) return this.fail('upstream-bad-response');
     writer.begin();
     if (this.chunks) this.sendChunk(chunk, start, end);
     else this.blocked = !this.port.output.send(writer, chunk, start, end, last);
@@ -133,6 +135,7 @@ export class ResponseRelay {
     const { framing } = parser;
     const { minor, keepAlive } = port.head;
     const unknown = framing === 'until-close';
+    if (last && framing === 'length' && parser.contentLength > 0) return this.fail('upstream-bad-response');
     if (parser.has(GRPC_STATUS))
       port.request.grpcStatus = parseGrpcStatus(parser.soleValue(GRPC_STATUS) ?? '');
     this.status = parser.status;
@@ -143,7 +146,6 @@ export class ResponseRelay {
     const delimited = port.output.delimits || !unknown || this.chunks;
     this.persist = keepAlive && delimited && this.requestBody.done && port.mayPersist();
     this.body.start(framing, parser.contentLength, false);
-    if (last && framing === 'length' && !this.body.done) return this.fail('upstream-bad-response');
     this.writeHead(minor, this.persist, '');
     this.blocked = !port.output.send(this.writer, NONE, 0, 0, last && !this.chunks);
     return last ? this.endFramed(null) : 'more';

@@ -44,7 +44,7 @@ export class ClientPool implements ManagedPool {
     for (const session of this.sessions) {
       if (wallMs >= session.freshUntilMs) session.retire();
       else if (session.idle && nowMs >= session.idleSinceMs + this.options.idleTimeoutMs) session.end();
-      else session.budget.refill(nowMs);
+      else session.sweep(nowMs, this.options.connectTimeoutMs);
     }
     this.pool.sweep(nowMs);
   }

@@ -31,8 +31,6 @@ export interface ClientSessionOptions {
 
 /** Streams that are kept for the next requests. */
 const KEPT_MAX = 128;
-/** Before the server says how many it takes: RFC 9113 section 6.5.2 wants at least so many. */
-const STREAMS_AT_FIRST = 100;
 /**
  * Of the time that the certificates of a connection have left when it is made: what is then under way on it
  * has the rest to end. While the server has no other certificate, each connection lives a tenth of the last.
@@ -40,6 +38,8 @@ const STREAMS_AT_FIRST = 100;
 const FRESH_SHARE = 0.9;
 const NOT_HTTP2 =
   'it does not begin as HTTP/2 does; for an application that speaks HTTP/1.1 set `upstream.protocol: http1`';
+/** Before it said how many streams it allows: RFC 9113 section 6.5.2 wants at least 100. */
+const STREAMS_UNTOLD = 100;
 /** RFC 9113 section 5.1.1: then another connection is needed. */
 const STREAM_ID_MAX = 0x7fffffff;
 
@@ -54,6 +54,7 @@ export class ClientSession extends Session implements UpstreamOwner {
   /** Unix milliseconds from which it is too near the end of a certificate for another request. */
   freshUntilMs = Number.POSITIVE_INFINITY;
   private readonly sessionOptions: ClientSessionOptions;
+  private readonly begunMs: number;
   private readonly scheme: Buffer;
   /** Requests that use it, and those of them that wait for the connection. */
   private linked = 0;
@@ -69,7 +70,8 @@ export class ClientSession extends Session implements UpstreamOwner {
     this.scheme = Buffer.from(secure ? 'https' : 'http', 'latin1');
     this.response = new ResponseBlock(options.headBytesMax);
     this.trailer = new TrailerBlock(options.trailers);
-    this.idleSinceMs = options.coarseNow();
+    this.begunMs = options.coarseNow();
+    this.idleSinceMs = this.begunMs;
   }
 
   /** What it stands on; told before anything is heard of it. */
@@ -84,9 +86,8 @@ export class ClientSession extends Session implements UpstreamOwner {
 
   /** True when another request may use it. */
   get accepts(): boolean {
-    const most = this.remote.known
-      ? Math.min(this.sessionOptions.streamsMax, this.remote.streamsMax)
-      : STREAMS_AT_FIRST;
+    const told = this.remote.known ? this.remote.streamsMax : STREAMS_UNTOLD;
+    const most = Math.min(this.sessionOptions.streamsMax, told);
     return !this.closed && !this.retired && this.linked < most && this.lastOwnId + 2 < STREAM_ID_MAX;
   }
 
@@ -135,6 +136,13 @@ export class ClientSession extends Session implements UpstreamOwner {
   retire(): void {
     this.retired = true;
     if (this.idle) this.end();
+  }
+
+  /** Ends it when it is not connected after `timeoutMs`: the next request tries anew. */
+  sweep(nowMs: number, timeoutMs: number): void {
+    this.budget.refill(nowMs);
+    if (this.connected || this.closed || nowMs < this.begunMs + timeoutMs) return;
+    this.connection?.refuse('upstream-connect-timeout', 'it does not take a connection');
   }
 
   /** Ends it at once. */

@@ -123,7 +123,7 @@ test('SIGTERM: the deadline resets what does not finish', async () => {
   expect(await proxy.exited()).toBe(0);
 });
 
-test('SIGTERM: a caller that reads slowly, and asks for windows meanwhile, gets all of its answer', async () => {
+test('SIGTERM: a caller that reads slowly, and asks for windows, gets all of its answer', async () => {
   await launch({ blocks: 'log: { decisions: all }\nshutdown: { delay: 0s, drain: 20s }' });
   const caller = await Http2Caller.connect(stage, web, {
     settings: [[SETTING.WINDOW, 0x7fffffff]],
