@@ -165,7 +165,7 @@ export class ClientStream implements UpstreamLink, StreamOwner {
   private over(): void {
     if (this.free) return;
     this.free = true;
-    this.resume();
+    this.held = 0; // the window of the connection has it back already, the stream's is nobody's any more
     this.stream.shut();
     this.session.closeStream(this);
   }

@@ -246,7 +246,10 @@ export class ServerStream extends ServedRequest implements StreamOwner {
   }
 
   private over(): void {
+    // INVARIANT: once for each request. A stream that is kept twice would serve two requests at a time.
+    if (this.stream.id === 0) return;
     this.giveExchange();
+    this.stream.remoteEnded = true; // its own window is nobody's any more
     this.returnHeld();
     this.stream.id = 0;
     this.session.streamOver(this);
