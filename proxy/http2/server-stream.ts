@@ -33,6 +33,8 @@ export class ServerStream extends ServedRequest implements StreamOwner {
   private callEndsMs = FOREVER;
   /** Bytes that came after the answer. */
   private discarded = 0;
+  /** Its answer is complete and waits for the caller. */
+  private unsent = false;
 
   constructor(session: ServerSession) {
     super(session.context, session.peer, session.lane, '2');
@@ -215,12 +217,21 @@ export class ServerStream extends ServedRequest implements StreamOwner {
   /** The answer is complete, but perhaps not sent yet. */
   private answered(): void {
     this.giveExchange();
-    if (this.stream.localEnded) this.finish();
-    else this.due.arm(this.context.options.idleTimeoutMs, 'idle-timeout');
+    if (this.stream.localEnded) return this.finish();
+    this.keepPlace(true);
+    this.due.arm(this.context.options.idleTimeoutMs, 'idle-timeout');
+  }
+
+  /** An answer that waits, 64 KiB of memory or more, has the place of a request in flight. */
+  private keepPlace(unsent: boolean): void {
+    if (unsent === this.unsent) return;
+    this.unsent = unsent;
+    this.context.requestsInFlight += unsent ? 1 : -1;
   }
 
   /** The last byte of the answer is sent. */
   private finish(): void {
+    this.keepPlace(false);
     if (this.stream.remoteEnded) {
       this.session.forget(this.stream);
       return this.over();
@@ -248,6 +259,7 @@ export class ServerStream extends ServedRequest implements StreamOwner {
   private over(): void {
     // INVARIANT: once for each request. A stream that is kept twice would serve two requests at a time.
     if (this.stream.id === 0) return;
+    this.keepPlace(false);
     this.giveExchange();
     this.stream.remoteEnded = true; // its own window is nobody's any more
     this.returnHeld();

@@ -110,6 +110,34 @@ describe('memory', () => {
     expect(caller.answer(1).bytes).toBe(0);
   });
 
+  test('small answers that wait for windows count as requests in flight', async () => {
+    const narrow = await Stage.create({ authority: stage.authority });
+    const small = await Application.start(
+      routed({ '*': ({ wire }) => wire.send(response('x'.repeat(60_000))) }),
+    );
+    await narrow.start({ upstreamPort: small.port, listener: 'limits: { requestsInFlight: 50 }' });
+    const shut = { settings: [[SETTING.WINDOW, 0]], widens: false } as const;
+    for (let n = 0; n < 3; n++) {
+      const caller = await Http2Caller.connect(narrow, web, shut);
+      const statuses: number[] = [];
+      // One by one: each answer is complete, but for its way to the caller.
+      for (let id = 1; id < 2 * 80; id += 2) {
+        caller.send(h.headers(id, h.get('/a')));
+        await caller.until(() => caller.answer(id).status > 0);
+        statuses.push(caller.answer(id).status);
+      }
+      expect(statuses.lastIndexOf(200)).toBeLessThan(50);
+      expect(statuses.filter((status) => status === 503).length).toBeGreaterThanOrEqual(30);
+      caller.close();
+      await eventually(
+        () => openConnections(narrow),
+        (open) => open === 0,
+      );
+    }
+    await narrow.close();
+    small.close();
+  });
+
   test('answers without a body that are never read', async () => {
     const caller = await connect(WIDE);
     caller.socket.pause();
