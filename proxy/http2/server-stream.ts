@@ -135,7 +135,7 @@ export class ServerStream extends ServedRequest implements StreamOwner {
       else this.abort('idle-timeout');
     } else if (nowMs >= this.callEndsMs) exchange.fail('grpc-deadline');
     else if (this.due.passed(nowMs)) exchange.fail(this.due.reason);
-    else if (this.bodyRate.tooSlow(nowMs, exchange)) exchange.fail('body-timeout');
+    else if (this.bodyRate.tooSlow(nowMs, exchange) && !this.mayFallSilent) exchange.fail('body-timeout');
   }
 
   persists(): boolean {
@@ -199,6 +199,14 @@ export class ServerStream extends ServedRequest implements StreamOwner {
 
   switched(): void {
     // no stream becomes a tunnel
+  }
+
+  /**
+   * A call in which messages come when there is something to say; its silence holds one stream, and no
+   * connection, to the application. `timeouts.idle` bounds it.
+   */
+  private get mayFallSilent(): boolean {
+    return this.request.isGrpc && this.route.pool.framed;
   }
 
   /** A call whose answer was begun ends with a status of ours (grpc.io: Status in trailers). */

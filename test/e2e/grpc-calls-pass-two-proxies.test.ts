@@ -63,6 +63,15 @@ describe('a call', () => {
     expect(await call.hangUp()).toBe('ended');
   });
 
+  test('in which nobody says anything for a while goes on', async () => {
+    const call = caller.bidi();
+    expect(await call.say('one')).toBe('e:one');
+    // Longer than a body below 240 B/s may take.
+    await new Promise((resolve) => setTimeout(resolve, 6_500));
+    expect(await call.say('two')).toBe('e:two');
+    expect(await call.hangUp()).toBe('ended');
+  });
+
   test('of 5 MB each way is larger than every window', async () => {
     const large = Buffer.alloc(5_000_000, 'x');
     expect(await caller.unary('unary', large)).toHaveLength(large.length);
