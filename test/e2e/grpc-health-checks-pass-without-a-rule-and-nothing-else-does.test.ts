@@ -1,7 +1,7 @@
 // `probes` of a listener lets exactly the health checks that it names through, of everybody who reaches it:
 // no other method, path, content or version, nothing that a DENY rule matches, nothing without policies.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Http2Application, type Http2Arrival } from './stage/http2-peer.ts';
+import { Http2Application, type Http2Arrival } from './stage/http2-application.ts';
 import { type Answer, Http2Caller } from './stage/http2-caller.ts';
 import * as h from './stage/http2-frames.ts';
 import { CODE, type Field, FLAG } from './stage/http2-frames.ts';

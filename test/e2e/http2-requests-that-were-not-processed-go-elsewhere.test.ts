@@ -2,7 +2,7 @@
 // REFUSED_STREAM) is asked once more, on another connection, while nothing of its body has left. Nothing else
 // is, and nothing reaches it twice that it may have acted on.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Http2Application, type Http2Arrival, type Http2Script } from './stage/http2-peer.ts';
+import { Http2Application, type Http2Arrival, type Http2Script } from './stage/http2-application.ts';
 import { type Answer, Http2Caller } from './stage/http2-caller.ts';
 import * as h from './stage/http2-frames.ts';
 import { CODE, FLAG, SETTING } from './stage/http2-frames.ts';

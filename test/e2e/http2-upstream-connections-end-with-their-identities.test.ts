@@ -3,7 +3,7 @@
 import type tls from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAuthority } from '../../certs/authority.ts';
-import { Http2Application, type Http2Arrival } from './stage/http2-peer.ts';
+import { Http2Application, type Http2Arrival } from './stage/http2-application.ts';
 import { type Answer, Http2Caller } from './stage/http2-caller.ts';
 import * as h from './stage/http2-frames.ts';
 import { CODE, FLAG } from './stage/http2-frames.ts';

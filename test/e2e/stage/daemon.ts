@@ -1,4 +1,4 @@
-// Servers that are not ours, as processes with a configuration in the stage's folder: HAProxy and nginx.
+// Servers that are not ours, as processes; HAProxy and nginx have a configuration in the stage's folder.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -20,10 +20,15 @@ export class Daemon {
     });
   }
 
+  /** `command`, once it listens on every one of `ports`. */
+  static start(command: string, args: readonly string[], ports: readonly number[]): Promise<Daemon> {
+    return Daemon.listening(new Daemon(command, args), ports);
+  }
+
   /** HAProxy on `text`, once it listens on every one of `ports`. */
   static haproxy(stage: Stage, text: string, ports: readonly number[]): Promise<Daemon> {
     const file = stage.write(`haproxy-${ports[0]}.cfg`, text);
-    return Daemon.listening(new Daemon('haproxy', ['-db', '-f', file]), ports);
+    return Daemon.start('haproxy', ['-db', '-f', file], ports);
   }
 
   /** nginx with `text` in its `http` block, once it listens on `port`. */
@@ -39,7 +44,7 @@ http { access_log off; ${temporary} ${text} }
 `,
     );
     const args = ['-p', stage.folder, '-e', 'stderr', '-c', file];
-    return Daemon.listening(new Daemon('nginx', args), [port]);
+    return Daemon.start('nginx', args, [port]);
   }
 
   async close(): Promise<void> {
