@@ -1,4 +1,6 @@
-// What an operator sees of the stage's proxy: its status and admin addresses, and a way to wait for a state.
+// What an operator sees of the stage's proxy: its status and admin addresses, what the kernel knows of its
+// process, and a way to wait for a state.
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Stage } from './stage.ts';
 
 /** One answer of the status or admin address. */
@@ -31,6 +33,30 @@ export async function openConnections(stage: Stage): Promise<number> {
   const of = (state: string): Promise<number> =>
     metric(stage, `sallyport_connections{listener="inbound",state="${state}"}`);
   return (await of('active')) + (await of('idle'));
+}
+
+/** Resident memory of process `pid`, in MiB. */
+export function residentMb(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
+}
+
+/** Connections that process `pid` has to `port` of IPv4, whatever their other end thinks of them. */
+export function connectionsTo(pid: number | undefined, port: number): number {
+  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return ''; // closed since
+    }
+  });
+  const inodes = new Set(links);
+  const to = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = readFileSync(`/proc/${pid}/net/tcp`, 'utf8').split('\n').slice(1);
+  return rows.filter((row) => {
+    const columns = row.trim().split(/\s+/);
+    return columns[2]?.endsWith(to) === true && inodes.has(`socket:[${columns[9]}]`);
+  }).length;
 }
 
 /** Asks again until `wanted` accepts the answer. */
