@@ -26,6 +26,8 @@ export class Answer {
   readonly blocks: Block[] = [];
   body = '';
   bytes = 0;
+  /** Told of each piece of data. */
+  onData: ((payload: Buffer) => void) | null = null;
   ended = false;
   /** Data that the proxy took since, by its WINDOW_UPDATE frames. */
   taken = 0;
@@ -84,10 +86,13 @@ export class Http2Caller {
   private readonly waiting = new Set<() => void>();
   private readonly cutter = new FrameCutter();
   private readonly blocks = new BlockReader();
+  private readonly raw: net.Socket;
   private readonly options: CallerOptions;
 
-  private constructor(socket: net.Socket, options: CallerOptions) {
+  /** `raw`: the TCP socket below `socket`. */
+  private constructor(socket: net.Socket, raw: net.Socket, options: CallerOptions) {
     this.socket = socket;
+    this.raw = raw;
     this.options = options;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.take(chunk));
@@ -109,13 +114,11 @@ export class Http2Caller {
     options: CallerOptions = {},
   ): Promise<Http2Caller> {
     const to = { host: '127.0.0.1', port: options.port ?? stage.port };
-    if (svid === null) {
-      const socket = net.connect(to);
-      await once(socket, 'connect');
-      return new Http2Caller(socket, options);
-    }
+    const raw = net.connect(to);
+    await once(raw, 'connect');
+    if (svid === null) return new Http2Caller(raw, raw, options);
     const socket = tls.connect({
-      ...to,
+      socket: raw,
       servername: 'localhost',
       ca: stage.authority.certificatePem,
       ALPNProtocols: ['h2'],
@@ -123,7 +126,7 @@ export class Http2Caller {
     });
     await once(socket, 'secureConnect');
     if (socket.alpnProtocol !== 'h2') throw new Error(`ALPN: ${String(socket.alpnProtocol)}`);
-    return new Http2Caller(socket, options);
+    return new Http2Caller(socket, raw, options);
   }
 
   send(...frames: readonly Buffer[]): void {
@@ -183,6 +186,11 @@ export class Http2Caller {
     this.socket.destroy();
   }
 
+  /** Ends the connection by RST of TCP; Node 26 crashes when the TLS above is destroyed at the same time. */
+  cut(): void {
+    this.raw.resetAndDestroy();
+  }
+
   private describe(): string {
     const { closed, error, goaway } = this;
     return JSON.stringify({ closed, error, goaway, answers: [...this.answers] }).slice(0, 2_000);
@@ -225,6 +233,7 @@ export class Http2Caller {
 
   private data(streamId: number, answer: Answer, payload: Buffer): void {
     answer.bytes += payload.length;
+    answer.onData?.(payload);
     if (answer.body.length < 65_536) answer.body += payload.toString('latin1');
     if (this.options.widens !== false && this.options.polite !== false && payload.length > 0)
       this.send(windowUpdate(0, payload.length), windowUpdate(streamId, payload.length));
