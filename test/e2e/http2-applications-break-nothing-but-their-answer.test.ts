@@ -1,10 +1,10 @@
 // An application that speaks HTTP/2 and breaks its rules: the caller gets an error or sees the answer break,
 // never a part of it as whole, and the next request is served.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Asked, answerOk, Http2Application, type Http2Peer } from './stage/http2-peer.ts';
 import { Http2Caller } from './stage/http2-caller.ts';
 import * as h from './stage/http2-frames.ts';
 import { CODE, type Field, FLAG, SETTING, TYPE } from './stage/http2-frames.ts';
+import { type Asked, answerOk, Http2Application, type Http2Peer } from './stage/http2-peer.ts';
 import { answers, codeOf } from './stage/routed.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
 import { StoppedApplication } from './stage/stopped.ts';

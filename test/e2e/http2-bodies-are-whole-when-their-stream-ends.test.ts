@@ -1,10 +1,10 @@
 // A body with Content-Length is over when its stream is (RFC 9113 section 8.1.1), not when so many bytes
 // came: before that, the application does not have a request that it could take for whole.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { answerOk, Http2Application } from './stage/http2-peer.ts';
 import { type Answer, Http2Caller } from './stage/http2-caller.ts';
 import * as h from './stage/http2-frames.ts';
 import { CODE, type Field, FLAG, TYPE } from './stage/http2-frames.ts';
+import { answerOk, Http2Application } from './stage/http2-peer.ts';
 import { eventually } from './stage/observe.ts';
 import { response } from './stage/routed.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';

@@ -1,10 +1,10 @@
 // Callers share the connection to an application that speaks HTTP/2. Whatever one of them does to its own
 // streams, and whatever the application answers to that, the requests of the others go on.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Asked, answerOk, Http2Application } from './stage/http2-peer.ts';
 import { Http2Caller } from './stage/http2-caller.ts';
 import * as h from './stage/http2-frames.ts';
 import { CODE, FLAG, SETTING, TYPE } from './stage/http2-frames.ts';
+import { type Asked, answerOk, Http2Application } from './stage/http2-peer.ts';
 import { eventually } from './stage/observe.ts';
 import { Stage, type SvidFiles } from './stage/stage.ts';
 

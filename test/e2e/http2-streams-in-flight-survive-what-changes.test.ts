@@ -1,10 +1,10 @@
 // What changes while streams are open: windows and tables by SETTINGS, policies, callers that leave by the
 // thousand. Every stream that goes on gets all of its answer, and of the others nothing is left.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Asked, answerOk, Http2Application } from './stage/http2-peer.ts';
 import { Http2Caller } from './stage/http2-caller.ts';
 import * as h from './stage/http2-frames.ts';
 import { CODE, FLAG, SETTING, TYPE } from './stage/http2-frames.ts';
+import { type Asked, answerOk, Http2Application } from './stage/http2-peer.ts';
 import { eventually, openConnections } from './stage/observe.ts';
 import { type RunningProxy, Stage, type StageOptions, type SvidFiles } from './stage/stage.ts';
 
