@@ -61,7 +61,7 @@ async function run(plain: Bench): Promise<Found> {
     ),
   );
   for (const contestant of contestants) await bench.lineUp.stop(contestant);
-  const title = `HTTP/2 over mutual TLS 1.3, h2c behind, ${CONNECTIONS} connections x ${STREAMS} streams, 1 KiB`;
+  const title = `HTTP/2 over mutual TLS 1.3, h2c behind, ${CONNECTIONS} x ${STREAMS} streams, 1 KiB`;
   return {
     claims: CALLS.map(({ variant }) => claim(points, variant, bench.effort.rounds)),
     tables: [pointTable(title, points, LOAD_COLUMNS)],

@@ -1,6 +1,5 @@
 // One request on its way to the application, until its response is on its way back; then another one
-// (exchanges.ts). Only a Permit starts it. What is not forwarded yet is held back, so that a swap, a retry or
-// a 101 can still decide.
+// (exchanges.ts). Only a Permit starts it. What is held back a swap, a retry or a 101 can still decide.
 import type { Reason } from '../../core/reasons.ts';
 import type { Permit } from '../decide.ts';
 import { failureOf, mayRetryAfter } from '../forward/retry.ts';
@@ -113,9 +112,8 @@ export class Exchange implements FramedOwner {
   callerClosed(): boolean {
     const { upstream, port } = this;
     const orderly = this.request.tunnel && port.due.halfClosed && port.outputFinished;
-    // Its last bytes may still be on their way to the application.
-    if (orderly) upstream?.retire();
     if (orderly) this.upstream = null;
+    if (orderly) upstream?.retire(); // its last bytes may still be on their way to the application
     this.cancel();
     return orderly && upstream !== null;
   }

@@ -93,7 +93,7 @@ export class RequestBytes {
     this.endTold = false;
   }
 
-  /** Takes `chunk[start, end)`, all of it body; valid until the next `keep`. `last`: its end follows at once. */
+  /** Takes `chunk[start, end)`, all body, valid until the next `keep`; `last`: its end follows at once. */
   takeData(chunk: Buffer, start: number, end: number, last: boolean): void {
     if (start === end) return;
     const { body, parts } = this;

@@ -11,6 +11,7 @@ import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
 import { readInto } from '../shared-read.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
+import { Drain } from './drain.ts';
 import * as f from './frame.ts';
 import type { BlockHead } from './header-block.ts';
 import { OrderlyClose } from './orderly-close.ts';
@@ -23,13 +24,8 @@ import { TrailerBlock } from './trailer-block.ts';
 
 /** Streams that are kept for the next requests of the connection. */
 const KEPT_MAX = 16;
-/** How long the PING between the two GOAWAYs of a drain may take. */
-const DRAIN_PING_MS = 1_000;
-/** And how long the second one waits after it. */
-const DRAIN_SETTLE_MS = 100;
 /** How long the last bytes may take when the connection closes. */
 const CLOSE_MS = 1_000;
-const PING_BYTES = Buffer.from('sallypor', 'latin1');
 
 export class ServerSession extends Session implements CallerConnection {
   readonly context: HttpListenerContext;
@@ -47,9 +43,7 @@ export class ServerSession extends Session implements CallerConnection {
   private readonly kept: ServerStream[] = [];
   private prefaceAt = 0;
   private inFlight = 0;
-  /** Draining: 1 = told, 2 = no further stream is served. */
-  private drainStep: 0 | 1 | 2 = 0;
-  private drainMs = 0;
+  private readonly draining = new Drain();
 
   /** `raw`: the TCP socket below `socket`. */
   constructor(context: HttpListenerContext, peer: Peer, socket: net.Socket, raw: net.Socket) {
@@ -82,7 +76,7 @@ export class ServerSession extends Session implements CallerConnection {
   }
 
   get state(): string {
-    if (this.drainStep > 0) return 'draining';
+    if (this.draining.step > 0) return 'draining';
     return this.streams.size > 0 ? 'serving' : 'waiting';
   }
 
@@ -95,7 +89,7 @@ export class ServerSession extends Session implements CallerConnection {
     if (this.context.runtime.draining) this.drain();
     for (const request of this.requests()) request.sweep(nowMs);
     if (this.due.passed(nowMs)) return this.onDeadline();
-    if (this.drainStep === 1 && nowMs >= this.drainMs) this.nameLast();
+    if (this.draining.due(nowMs)) this.nameLast();
     const step = this.lifetime.step(nowMs);
     if (step === 'drain') this.drain();
     if (step !== 'end') return;
@@ -103,13 +97,10 @@ export class ServerSession extends Session implements CallerConnection {
     this.destroy();
   }
 
-  /** RFC 9113 section 6.8: first a warning, so that no request is lost on its way; then the last stream. */
+  /** Tells the caller to go elsewhere with its next request. */
   drain(): void {
-    if (this.drainStep > 0 || this.closed) return;
-    this.drainStep = 1;
-    this.drainMs = this.context.runtime.sweeper.nowMs + DRAIN_PING_MS;
-    f.writeGoaway(this.out, f.WINDOW_BYTES_MAX, f.NO_ERROR);
-    f.writePing(this.out, PING_BYTES);
+    if (this.draining.step > 0 || this.closed) return;
+    this.draining.begin(this.out, this.context.runtime.sweeper.nowMs);
   }
 
   destroy(): void {
@@ -147,7 +138,7 @@ export class ServerSession extends Session implements CallerConnection {
     if (!this.decode(block, start, end, isNew ? blocks : NOTHING)) return;
     if (!isNew) return this.headersOnClosed(streamId);
     // RFC 9113 section 6.8: it is told that this one is not looked at.
-    if (this.drainStep === 2) return this.passOver(streamId);
+    if (this.draining.step === 2) return this.passOver(streamId);
     this.lastPeerId = streamId;
     if (this.streams.size >= this.context.options.streamsMax) return this.refuseStream(streamId);
     const bytes = blocks.finish();
@@ -163,16 +154,12 @@ export class ServerSession extends Session implements CallerConnection {
     // it opens no streams to us; ours are all its own
   }
 
-  /** nghttp2 answers a PING before it sends the requests that it already took: they are about to come. */
   pong(): void {
-    if (this.drainStep !== 1) return;
-    this.drainMs = Math.min(this.drainMs, this.context.runtime.sweeper.nowMs + DRAIN_SETTLE_MS);
+    this.draining.pong(this.context.runtime.sweeper.nowMs);
   }
 
-  /** Everything that the caller sent before it knew is here. */
   private nameLast(): void {
-    this.drainStep = 2;
-    f.writeGoaway(this.out, this.lastPeerId, f.NO_ERROR);
+    this.draining.nameLast(this.out, this.lastPeerId);
     if (this.streams.size === 0) this.closeInOrder();
   }
 
@@ -203,7 +190,7 @@ export class ServerSession extends Session implements CallerConnection {
   streamOver(stream: ServerStream): void {
     if (this.kept.length < KEPT_MAX) this.kept.push(stream);
     if (this.streams.size > 0 || this.closed) return;
-    if (this.drainStep === 2) this.closeInOrder();
+    if (this.draining.step === 2) this.closeInOrder();
     else if (this.refusing === null) this.due.arm(this.context.options.idleTimeoutMs, 'idle-timeout');
   }
 
@@ -250,10 +237,7 @@ export class ServerSession extends Session implements CallerConnection {
   private onDeadline(): void {
     if (this.closed || this.refusing !== null || this.due.reason === 'head-timeout') return this.destroy();
     if (this.streams.size > 0) return;
-    // Nothing is under way: one GOAWAY will do.
-    this.drainStep = 2;
-    f.writeGoaway(this.out, this.lastPeerId, f.NO_ERROR);
-    this.closeInOrder();
+    this.nameLast(); // nothing is under way: one GOAWAY will do
   }
 
   private onEnd(): void {

@@ -1,4 +1,4 @@
-// What all sessions of a process share: memory, and the turn in which they send.
+// What all sessions of a process share, memory and the turn in which they send; and what bounds each.
 import { Buffer } from 'node:buffer';
 import { DataBlocks } from './data-queue.ts';
 import { Scratch } from './hpack/decoder.ts';
@@ -12,4 +12,14 @@ export class SessionParts {
   readonly dataBlocks = new DataBlocks();
   /** Where callers' connections are read to. INVARIANT: nobody keeps a range of it beyond the call. */
   readonly readMemory = Buffer.allocUnsafeSlow(READ_BYTES);
+}
+
+/** What one connection may bring. */
+export interface SessionBounds {
+  /** Of a header block as it is on the wire. */
+  readonly headBytesMax: number;
+  /** Streams at a time. */
+  readonly streamsMax: number;
+  /** Now, in coarse monotonic milliseconds. */
+  readonly nowMs: number;
 }

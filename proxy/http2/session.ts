@@ -11,19 +11,9 @@ import { type FieldSink, HpackDecoder } from './hpack/decoder.ts';
 import { type FrameTarget, IncomingFrames } from './incoming-frames.ts';
 import type { Flushable, Output, Outputs } from './output.ts';
 import { PeerSettings } from './peer-settings.ts';
-import type { SessionParts } from './session-parts.ts';
+import type { SessionBounds, SessionParts } from './session-parts.ts';
 import type { Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
-
-/** What one connection may bring. */
-export interface SessionBounds {
-  /** Of a header block as it is on the wire. */
-  readonly headBytesMax: number;
-  /** Streams at a time. */
-  readonly streamsMax: number;
-  /** Now, in coarse monotonic milliseconds. */
-  readonly nowMs: number;
-}
 
 /** Data that a connection may bring, over all streams, before somebody took it. */
 export const CONNECTION_WINDOW_BYTES = 1_048_576;

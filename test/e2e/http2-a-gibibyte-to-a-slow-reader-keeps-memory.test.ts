@@ -2,6 +2,7 @@
 // byte arrives, the sender is never far ahead, the proxy needs no more memory than for its first quarter, and
 // another stream of the same connection is answered meanwhile.
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import type net from 'node:net';
@@ -25,12 +26,14 @@ const slowly = (bytes: number): Slowness => ({
   longAtBytes: bytes / 2,
 });
 /**
- * From the first quarter of a stream to its end. It is 1 to 6 MB as a rule; but buffers that nobody needs any
- * more are V8's to collect, which lets them grow by some 50 MB first when it gets little processor time.
+ * From the first quarter of a stream to its end. It is 1 to 11 MB; what nobody needs any more is V8's to
+ * collect, which takes longer when it gets little processor time.
  */
-const GROWTH_MB_MAX = 64;
+const GROWTH_MB_MAX = 24;
+/** What a receiving socket of the kernel may grow to, by itself. */
+const RECEIVES_BYTES_MAX = Number(readFileSync('/proc/sys/net/ipv4/tcp_rmem', 'utf8').split(/\s+/)[2]);
 /** What the sender may be ahead: the windows, and the buffers of four sockets of the kernel. */
-const AHEAD_BYTES_MAX = 32 * MIB;
+const AHEAD_BYTES_MAX = RECEIVES_BYTES_MAX + 16 * MIB;
 const QUICK_MS_MAX = 1_000;
 const QUICK_EVERY_MS = 50;
 const WINDOW_BYTES = MIB;
