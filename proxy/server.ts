@@ -120,6 +120,7 @@ export class ProxyServer {
     this.countLoads(firstOutcomes(policy.current()));
     this.policyChanged();
     this.recorder.start();
+    this.runtime.sweeper.add(this.http2);
     this.tellDescriptors();
     for (const listener of this.listeners) {
       const bound = await listener.listen();

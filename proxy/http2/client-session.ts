@@ -9,6 +9,7 @@ import { ClientStream } from './client-stream.ts';
 import * as f from './frame.ts';
 import type { BlockHead } from './header-block.ts';
 import { PREFACE } from './preface.ts';
+import { ReadPace } from './read-pace.ts';
 import { ResponseBlock } from './response-block.ts';
 import { CONNECTION_WINDOW_BYTES, NOTHING, Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -63,10 +64,12 @@ export class ClientSession extends Session implements UpstreamOwner {
   private readonly response: ResponseBlock;
   private readonly trailer: TrailerBlock;
   private connection: UpstreamConnection | null = null;
+  private readonly pace: ReadPace;
 
   constructor(options: ClientSessionOptions, secure: boolean) {
     super(options.parts, { ...options, nowMs: options.coarseNow() });
     this.sessionOptions = options;
+    this.pace = new ReadPace(options.parts.outputs, () => !this.closed && !this.full);
     this.scheme = Buffer.from(secure ? 'https' : 'http', 'latin1');
     this.response = new ResponseBlock(options.headBytesMax);
     this.trailer = new TrailerBlock(options.trailers);
@@ -173,6 +176,7 @@ export class ClientSession extends Session implements UpstreamOwner {
   }
 
   upstreamData(chunk: Buffer): void {
+    this.pace.took(this.socket, chunk.length);
     this.incoming.push(chunk, 0);
   }
 

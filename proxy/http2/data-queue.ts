@@ -2,24 +2,25 @@
 // PERF: with a new buffer for each piece, a thousand busy streams took 30 MB more than they held
 // (node bench/main.ts streams).
 import { Buffer } from 'node:buffer';
+import { FreeList } from './free-list.ts';
 
 /** Half of what a frame brings: larger ones stay half empty. */
 const BLOCK_BYTES = 8_192;
 /** A shorter piece that nothing waits before gets memory of its own size: a byte must not hold a block. */
 const BLOCK_SHARE_MIN = 1_024;
-/** Free blocks kept, 1 MiB. What more there was in a busy moment is left to the collector. */
-const FREE_MAX = 128;
+/** Free blocks, 16 MiB at most. */
+const FREE_MAX = 2_048;
 
 /** The blocks of a process. */
 export class DataBlocks {
-  private readonly free: Buffer[] = [];
+  readonly free = new FreeList<Buffer>(FREE_MAX);
 
   take(): Buffer {
-    return this.free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    return this.free.take() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
   }
 
   give(block: Buffer): void {
-    if (this.free.length < FREE_MAX) this.free.push(block);
+    this.free.give(block);
   }
 }
 

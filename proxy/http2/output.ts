@@ -1,12 +1,13 @@
 // Bytes on their way to one peer: frames that are put together and sent in one write, once everything that
 // came in the same turn of the event loop has been looked at.
 import { Buffer } from 'node:buffer';
+import { FreeList } from './free-list.ts';
 
 const BYTES_AT_FIRST = 16_384;
 /** A larger buffer is left to the collector. */
 const BYTES_KEPT = 65_536;
-/** Free outputs kept: more than are in use at most times. */
-const FREE_MAX = 16;
+/** Free outputs, 4 MiB at most. */
+const FREE_MAX = 64;
 
 export class Output {
   bytes = Buffer.allocUnsafeSlow(BYTES_AT_FIRST);
@@ -56,13 +57,15 @@ export interface Flushable {
 export class Outputs {
   private waiting: Flushable[] = [];
   private running: Flushable[] = [];
-  private readonly free: Output[] = [];
+  readonly free = new FreeList<Output>(FREE_MAX);
+  /** Counts the turns of the event loop in which something was sent. */
+  turn = 0;
   private scheduled: NodeJS.Immediate | null = null;
   private readonly run = (): void => this.flushAll();
   private readonly give = (output: Output): void => {
-    if (this.free.length >= FREE_MAX || output.bytes.length > BYTES_KEPT) return;
+    if (output.bytes.length > BYTES_KEPT) return;
     output.length = 0;
-    this.free.push(output);
+    this.free.give(output);
   };
 
   /** An empty output for `owner`, which is flushed at the end of this turn. */
@@ -70,11 +73,12 @@ export class Outputs {
     this.waiting.push(owner);
     // PERF: after all sockets of this turn were read: one write then holds what all of them caused.
     this.scheduled ??= setImmediate(this.run);
-    return this.free.pop() ?? new Output(this.give);
+    return this.free.take() ?? new Output(this.give);
   }
 
   private flushAll(): void {
     this.scheduled = null;
+    this.turn++;
     const { waiting } = this;
     this.waiting = this.running;
     this.running = waiting;

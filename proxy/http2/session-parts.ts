@@ -1,17 +1,23 @@
 // What all sessions of a process share, memory and the turn in which they send; and what bounds each.
 import { Buffer } from 'node:buffer';
+import type { Swept } from '../sweeper.ts';
 import { DataBlocks } from './data-queue.ts';
 import { Scratch } from './hpack/decoder.ts';
 import { Outputs } from './output.ts';
 
 const READ_BYTES = 65_536;
 
-export class SessionParts {
+export class SessionParts implements Swept {
   readonly outputs = new Outputs();
   readonly scratch = new Scratch();
   readonly dataBlocks = new DataBlocks();
   /** Where callers' connections are read to. INVARIANT: nobody keeps a range of it beyond the call. */
   readonly readMemory = Buffer.allocUnsafeSlow(READ_BYTES);
+
+  sweep(): void {
+    this.outputs.free.trim();
+    this.dataBlocks.free.trim();
+  }
 }
 
 /** What one connection may bring. */
