@@ -19,7 +19,7 @@ const SIZES = [
 export const bodies: Scenario = {
   name: 'bodies',
   summary: 'CPU per request by the size of the answer, 0 B to 1 MiB',
-  full: { rounds: 3, seconds: 2 },
+  full: { rounds: 3, seconds: 1.5 },
   quick: null,
   run,
 };

@@ -14,7 +14,7 @@ const COUNTS = [1, 32, 512];
 export const connections: Scenario = {
   name: 'connections',
   summary: 'CPU per request and memory by the number of busy connections, 1 to 512',
-  full: { rounds: 3, seconds: 2 },
+  full: { rounds: 3, seconds: 1.5 },
   quick: null,
   run,
 };

@@ -12,7 +12,7 @@ import type { Bench, Found, Scenario } from './scenario.ts';
 export const denied: Scenario = {
   name: 'denied',
   summary: 'CPU per denied request; ours explains each one and logs it',
-  full: { rounds: 5, seconds: 2 },
+  full: { rounds: 5, seconds: 1.5 },
   quick: null,
   run,
 };

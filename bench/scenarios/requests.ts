@@ -15,7 +15,7 @@ import type { Bench, Found, Scenario } from './scenario.ts';
 export const requests: Scenario = {
   name: 'requests',
   summary: 'CPU per request, throughput, latency and memory under keep-alive load, against every peer',
-  full: { rounds: 7, seconds: 3 },
+  full: { rounds: 7, seconds: 2.5 },
   quick: { rounds: 5, seconds: 0.9 },
   run,
 };

@@ -18,7 +18,7 @@ const FLAT_MAX = 1.15;
 export const rules: Scenario = {
   name: 'rules',
   summary: "CPU per request by the number of rules, 1 to 100,000, beside Envoy's RBAC",
-  full: { rounds: 5, seconds: 2 },
+  full: { rounds: 5, seconds: 1.5 },
   quick: null,
   run,
 };

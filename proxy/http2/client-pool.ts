@@ -4,7 +4,8 @@ import type { Lane } from '../forward/lane.ts';
 import type { UpstreamPool } from '../forward/pool.ts';
 import type { FramedOwner, ManagedPool, UpstreamLink } from '../forward/upstream-link.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
-import { ClientSession, type ClientSessionOptions } from './client-session.ts';
+import { ClientSession } from './client-session.ts';
+import type { ClientSessionOptions } from './client-session-options.ts';
 
 export class ClientPool implements ManagedPool {
   readonly framed = true;

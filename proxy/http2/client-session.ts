@@ -5,6 +5,7 @@ import type net from 'node:net';
 import type { Reason } from '../../core/reasons.ts';
 import type { UpstreamConnection } from '../forward/upstream-connection.ts';
 import type { FramedOwner, UpstreamLink, UpstreamOwner } from '../forward/upstream-link.ts';
+import type { ClientSessionOptions } from './client-session-options.ts';
 import { ClientStream } from './client-stream.ts';
 import * as f from './frame.ts';
 import type { BlockHead } from './header-block.ts';
@@ -12,23 +13,9 @@ import { PREFACE } from './preface.ts';
 import { ReadPace } from './read-pace.ts';
 import { ResponseBlock } from './response-block.ts';
 import { CONNECTION_WINDOW_BYTES, NOTHING, Session } from './session.ts';
-import type { SessionParts } from './session-parts.ts';
+import { Silence } from './silence.ts';
 import type { Stream } from './stream.ts';
 import { TrailerBlock } from './trailer-block.ts';
-
-/** What the sessions of one upstream share. */
-export interface ClientSessionOptions {
-  readonly parts: SessionParts;
-  readonly headBytesMax: number;
-  readonly trailers: ConstructorParameters<typeof TrailerBlock>[0];
-  /** Streams of ours on one connection, whatever the server allows. */
-  readonly streamsMax: number;
-  readonly coarseNow: () => number;
-  /** The coarse wall clock, Unix milliseconds. */
-  readonly coarseWall: () => number;
-  /** Told when it is gone. */
-  readonly gone: (session: ClientSession) => void;
-}
 
 /** Streams that are kept for the next requests. */
 const KEPT_MAX = 128;
@@ -65,11 +52,13 @@ export class ClientSession extends Session implements UpstreamOwner {
   private readonly trailer: TrailerBlock;
   private connection: UpstreamConnection | null = null;
   private readonly pace: ReadPace;
+  private readonly silence: Silence;
 
   constructor(options: ClientSessionOptions, secure: boolean) {
     super(options.parts, { ...options, nowMs: options.coarseNow() });
     this.sessionOptions = options;
     this.pace = new ReadPace(options.parts.outputs, () => !this.closed && !this.full);
+    this.silence = new Silence(options.coarseNow);
     this.scheme = Buffer.from(secure ? 'https' : 'http', 'latin1');
     this.response = new ResponseBlock(options.headBytesMax);
     this.trailer = new TrailerBlock(options.trailers);
@@ -118,10 +107,17 @@ export class ClientSession extends Session implements UpstreamOwner {
     this.lastOwnId = this.lastOwnId === 0 ? 1 : this.lastOwnId + 2;
     stream.open(this.lastOwnId, this.remote.windowBytes);
     stream.localEnded = last;
+    link.sentMs = this.sessionOptions.coarseNow();
     this.streams.add(stream);
     this.budget.headers(); // what the application says about it, also after the caller cancelled it
     const { neverIndexed } = stream;
     this.writeBlock(stream.id, last, (out) => this.heads.request(out, head, this.scheme, neverIndexed));
+  }
+
+  /** `link` is given up before its answer ended. */
+  giveUp(link: ClientStream): void {
+    if (this.silence.lastsSince(link.sentMs)) this.retired = true;
+    this.reset(link.stream, f.CANCEL);
   }
 
   /** `link` needs its stream no more. */
@@ -177,6 +173,7 @@ export class ClientSession extends Session implements UpstreamOwner {
 
   upstreamData(chunk: Buffer): void {
     this.pace.took(this.socket, chunk.length);
+    this.silence.heard();
     this.incoming.push(chunk, 0);
   }
 

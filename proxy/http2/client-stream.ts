@@ -21,6 +21,8 @@ export class ClientStream implements UpstreamLink, StreamOwner {
   answered = false;
   /** The server said that it did nothing for the request (RFC 9113 section 8.7). */
   unprocessed = false;
+  /** When its head was sent, coarse monotonic milliseconds. */
+  sentMs = 0;
   private readonly session: ClientSession;
   private owner: FramedOwner | null = null;
   /** Used for no request. */
@@ -98,7 +100,7 @@ export class ClientStream implements UpstreamLink, StreamOwner {
 
   destroy(): void {
     this.owner = null;
-    if (this.stream.id !== 0) this.session.reset(this.stream, f.CANCEL);
+    if (this.stream.id !== 0) this.session.giveUp(this);
     this.over();
   }
 
