@@ -27,9 +27,6 @@ export class ClientStream implements UpstreamLink, StreamOwner {
   private owner: FramedOwner | null = null;
   /** Used for no request. */
   private free = true;
-  private reading = true;
-  /** Data that was passed on while the owner took none. */
-  private held = 0;
 
   constructor(session: ClientSession) {
     this.session = session;
@@ -43,8 +40,6 @@ export class ClientStream implements UpstreamLink, StreamOwner {
     this.fault = null;
     this.answered = false;
     this.unprocessed = false;
-    this.reading = true;
-    this.held = 0;
     this.stream.id = 0;
   }
 
@@ -84,14 +79,11 @@ export class ClientStream implements UpstreamLink, StreamOwner {
   }
 
   pause(): void {
-    this.reading = false;
+    this.stream.pause();
   }
 
   resume(): void {
-    this.reading = true;
-    const { held } = this;
-    this.held = 0;
-    if (held > 0) this.stream.credit(held);
+    if (!this.free) this.stream.resume();
   }
 
   end(): void {
@@ -135,9 +127,9 @@ export class ClientStream implements UpstreamLink, StreamOwner {
   }
 
   received(chunk: Buffer, start: number, end: number, last: boolean): void {
-    this.held += end - start;
+    this.stream.hold(end - start);
     this.owner?.upstreamBody(chunk, start, end, last);
-    if (this.reading) this.resume();
+    if (!this.free) this.stream.settle(); // else its window is nobody's any more
   }
 
   remoteEnd(): void {
@@ -167,7 +159,6 @@ export class ClientStream implements UpstreamLink, StreamOwner {
   private over(): void {
     if (this.free) return;
     this.free = true;
-    this.held = 0; // the window of the connection has it back already, the stream's is nobody's any more
     this.stream.shut();
     this.session.closeStream(this);
   }

@@ -26,9 +26,6 @@ export class ServerStream extends ServedRequest implements StreamOwner {
   /** Of the head of the request. */
   neverIndexed: NeverIndexed = null;
   private readonly session: ServerSession;
-  private reading = true;
-  /** Data that was taken while the source was told to stop. */
-  private held = 0;
   /** Coarse monotonic milliseconds at which the caller of a gRPC call gives up. */
   private callEndsMs = FOREVER;
   /** Bytes that came after the answer. */
@@ -56,8 +53,6 @@ export class ServerStream extends ServedRequest implements StreamOwner {
 
   /** Serves the request of `head`, whose memory is its own; null with `fault` when its block made none. */
   serve(last: boolean, head: Buffer | null, fault: Reason | null): void {
-    this.reading = true;
-    this.held = 0;
     this.head.reset();
     const next = head === null ? -1 : this.head.push(head, 0);
     // RFC 9113 section 8.1: without Content-Length the data says by itself where it ends.
@@ -85,10 +80,10 @@ export class ServerStream extends ServedRequest implements StreamOwner {
     if (exchange === null) return this.discard(bytes);
     exchange.request.takeData(chunk, start, end, last);
     if (last) exchange.request.takeEnd(null);
-    this.held += bytes;
+    this.stream.hold(bytes);
     exchange.relay();
     this.exchange?.request.keep();
-    if (this.reading) this.returnHeld();
+    this.stream.settle();
   }
 
   remoteEnd(trailers: Buffer | null = null): void {
@@ -155,12 +150,11 @@ export class ServerStream extends ServedRequest implements StreamOwner {
   }
 
   pauseReading(): void {
-    this.reading = false;
+    this.stream.pause();
   }
 
   resumeReading(): void {
-    this.reading = true;
-    this.returnHeld();
+    this.stream.resume();
   }
 
   endOutput(): void {
@@ -270,14 +264,8 @@ export class ServerStream extends ServedRequest implements StreamOwner {
     this.keepPlace(false);
     this.giveExchange();
     this.stream.remoteEnded = true; // its own window is nobody's any more
-    this.returnHeld();
+    this.stream.giveBack();
     this.stream.id = 0;
     this.session.streamOver(this);
-  }
-
-  private returnHeld(): void {
-    const { held } = this;
-    this.held = 0;
-    if (held > 0) this.stream.credit(held);
   }
 }

@@ -41,6 +41,10 @@ export class Stream {
   private recvWindow = 0;
   /** Bytes that were taken and that the peer was not told of. */
   private debt = 0;
+  /** False: the owner wants no more for now. */
+  private reading = true;
+  /** Bytes that the owner got, whose windows are not given back yet. */
+  private held = 0;
   private readonly queue: DataQueue;
   /** What ends the stream behind what is queued; null while it goes on. */
   private ending: Buffer | null = null;
@@ -55,6 +59,30 @@ export class Stream {
   takeWindow(bytes: number): boolean {
     this.recvWindow -= bytes;
     return this.recvWindow >= 0;
+  }
+
+  /** The owner gets `bytes`; their windows are given back by `settle`, or by `resume` when it paused. */
+  hold(bytes: number): void {
+    this.held += bytes;
+  }
+
+  settle(): void {
+    if (this.reading) this.giveBack();
+  }
+
+  pause(): void {
+    this.reading = false;
+  }
+
+  resume(): void {
+    this.reading = true;
+    this.giveBack();
+  }
+
+  giveBack(): void {
+    const { held } = this;
+    this.held = 0;
+    if (held > 0) this.credit(held);
   }
 
   /** `bytes` of the peer's data were taken by whoever they are for. */
@@ -136,6 +164,8 @@ export class Stream {
     this.sendWindow = windowBytes;
     this.recvWindow = f.WINDOW_BYTES;
     this.debt = 0;
+    this.reading = true;
+    this.held = 0;
     this.queue.clear();
     this.ending = null;
   }
