@@ -1,6 +1,7 @@
 // One connection of the load that speaks HTTP/2, with as many requests in flight as it has lanes.
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
+import { GRPC_STATUS } from '../../../proxy/http1/known-headers.ts';
 import { type FieldSink, HpackDecoder, Scratch } from '../../../proxy/http2/hpack/decoder.ts';
 import type { EncodableField } from '../../../proxy/http2/hpack/encoder.ts';
 import { type Field, STATUS, valueEnd, valueStart } from '../../../proxy/http2/hpack/field.ts';
@@ -12,7 +13,6 @@ import type { Target } from '../protocol.ts';
 import { type EndpointStream, Http2Endpoint } from './endpoint.ts';
 import { grpcMessage, type Http2Load, requestFields } from './messages.ts';
 
-const GRPC_STATUS = Buffer.from('grpc-status');
 /** What a call that gRPC refused counts as. */
 const REFUSED = 0;
 const NOTHING = Buffer.alloc(0);
@@ -130,6 +130,7 @@ export class Http2Connection extends Http2Endpoint<Call> implements FieldSink {
 
   protected headers(streamId: number, bytes: Buffer, start: number, end: number, ends: boolean): void {
     this.#status = 0;
+    this.#grpcStatus = -1;
     if (!this.#decoder.decode(bytes, start, end, this)) return this.fail(new Error('no header block'));
     const call = this.streams.get(streamId);
     if (call === undefined) return this.fail(new Error(`an answer on stream ${streamId}, which is not open`));
@@ -142,7 +143,7 @@ export class Http2Connection extends Http2Endpoint<Call> implements FieldSink {
   field(field: Field): void {
     const from = valueStart(field);
     if (field.kind === STATUS) this.#status = numberAt(field, from);
-    else if (isGrpcStatus(field)) this.#grpcStatus = numberAt(field, from);
+    else if (field.kind === GRPC_STATUS) this.#grpcStatus = numberAt(field, from);
   }
 
   protected body(streamId: number, _bytes: Buffer, start: number, end: number, ends: boolean): void {
@@ -166,13 +167,6 @@ export class Http2Connection extends Http2Endpoint<Call> implements FieldSink {
     const ok = this.#load.call === 'get' || (call.grpcStatus === 0 && call.received === this.#message.length);
     this.#events.response(lane, ok ? call.status : REFUSED);
   }
-}
-
-function isGrpcStatus({ source, start, nameEnd }: Field): boolean {
-  return (
-    nameEnd - start === GRPC_STATUS.length &&
-    source.compare(GRPC_STATUS, 0, GRPC_STATUS.length, start, nameEnd) === 0
-  );
 }
 
 /** A number of a few digits. */
