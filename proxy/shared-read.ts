@@ -3,6 +3,13 @@
 // a quarter of the CPU time of uploads over HTTP/2, and 30 MB of garbage (node bench/main.ts streams).
 import type net from 'node:net';
 
+const READ_BYTES = 65_536;
+
+/** Memory that all connections of one kind are read into. */
+export function createReadBuffer(): Buffer {
+  return Buffer.allocUnsafeSlow(READ_BYTES);
+}
+
 /** What `onread` sets on a socket, by the names of the symbols. */
 const BUFFER = 'kBuffer';
 const CALLBACK = 'kBufferCb';

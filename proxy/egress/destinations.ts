@@ -7,10 +7,10 @@ import { canonicalIp } from '../../core/ip.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Reason } from '../../core/reasons.ts';
 import { type PoolOptions, UpstreamPool } from '../forward/pool.ts';
-import { createReadBuffer } from '../forward/upstream-connection.ts';
 import type { Upstreams } from '../forward/upstreams.ts';
 import type { RequestHead } from '../http1/head.ts';
 import type { NamedDestination } from '../record/record.ts';
+import { createReadBuffer } from '../shared-read.ts';
 import { guardedLookup, type Resolve } from './resolve.ts';
 import { PublicAddresses } from './special-addresses.ts';
 

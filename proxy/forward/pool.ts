@@ -2,15 +2,11 @@
 // rest can expire. Over TLS a request only gets a connection that was made with the current identity.
 import type { Reason } from '../../core/reasons.ts';
 import type { SocketBudget } from '../descriptors.ts';
+import { createReadBuffer } from '../shared-read.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
 import { verifyPeer } from '../tls/verify-peer.ts';
 import { Lane } from './lane.ts';
-import {
-  type ConnectionHome,
-  createReadBuffer,
-  UpstreamConnection,
-  type UpstreamTarget,
-} from './upstream-connection.ts';
+import { type ConnectionHome, UpstreamConnection, type UpstreamTarget } from './upstream-connection.ts';
 import type { ManagedPool, UpstreamOwner } from './upstream-link.ts';
 
 export interface PoolOptions extends UpstreamTarget {

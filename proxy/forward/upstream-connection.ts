@@ -52,13 +52,6 @@ export interface UpstreamOrigin {
   readonly buffer: Buffer;
 }
 
-const READ_BYTES = 65_536;
-
-/** The read buffer that all upstream connections of a process share. */
-export function createReadBuffer(): Buffer {
-  return Buffer.allocUnsafeSlow(READ_BYTES);
-}
-
 export class UpstreamConnection implements UpstreamLink {
   readonly socket: net.Socket;
   /** The identity that it was made with; null without mutual TLS. */

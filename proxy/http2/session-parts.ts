@@ -1,18 +1,16 @@
 // What all sessions of a process share, memory and the turn in which they send; and what bounds each.
-import { Buffer } from 'node:buffer';
+import { createReadBuffer } from '../shared-read.ts';
 import type { Swept } from '../sweeper.ts';
 import { DataBlocks } from './data-queue.ts';
 import { Scratch } from './hpack/decoder.ts';
 import { Outputs } from './output.ts';
-
-const READ_BYTES = 65_536;
 
 export class SessionParts implements Swept {
   readonly outputs = new Outputs();
   readonly scratch = new Scratch();
   readonly dataBlocks = new DataBlocks();
   /** Where callers' connections are read to. INVARIANT: nobody keeps a range of it beyond the call. */
-  readonly readMemory = Buffer.allocUnsafeSlow(READ_BYTES);
+  readonly readMemory = createReadBuffer();
 
   sweep(): void {
     this.outputs.free.trim();

@@ -97,11 +97,6 @@ export abstract class Session implements FrameTarget, Flushable {
     return !this.full;
   }
 
-  /** Sends what is put together when it is a lot. */
-  flushIfLarge(): void {
-    if (this.pending !== null && this.pending.length >= OUTPUT_BYTES_MAX) this.flush();
-  }
-
   /** Writes one header block with what `write` appends. */
   writeBlock(streamId: number, last: boolean, write: (out: Output) => void): void {
     if (this.closed) return;
@@ -185,7 +180,6 @@ export abstract class Session implements FrameTarget, Flushable {
     while (this.waiting.has(stream) && !this.full && stream.maySend && this.sendWindow > 0) {
       this.waiting.delete(stream);
       if (!stream.sendQueued()) this.waiting.add(stream);
-      this.flushIfLarge();
     }
   }
 
@@ -285,7 +279,6 @@ export abstract class Session implements FrameTarget, Flushable {
         if (stream.sendQueued()) continue;
         this.waiting.add(stream);
         if (stream.maySend && this.sendWindow > 0) more = true;
-        this.flushIfLarge();
       }
     }
   }

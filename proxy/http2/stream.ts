@@ -124,7 +124,6 @@ export class Stream {
     if (!this.waits && !session.full) at = this.write(chunk, start, end, last);
     if (at < end) this.queue.push(chunk, at, end);
     if (last && !this.localEnded) this.ending = NO_TRAILERS;
-    session.flushIfLarge();
     if (!this.waits && !session.full) return true;
     session.wait(this);
     return false;
