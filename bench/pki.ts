@@ -2,7 +2,7 @@
 import { createPublicKey } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Authority, createAuthority } from '../certs/authority.ts';
+import { type Authority, createAuthority } from '../certs/authority/authority.ts';
 
 /** Paths of PEM files. */
 export interface KeyPair {

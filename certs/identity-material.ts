@@ -2,9 +2,6 @@
 // diagnostic. Pure: the same bytes and the same time give the same answer.
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
-import type { Certificate } from './certificate.ts';
-import type { Crl } from './crl.ts';
-import { writePem } from './pem.ts';
 import {
   type FileContent,
   type Findings,
@@ -18,6 +15,9 @@ import type { IdentityState } from './source.ts';
 import { allowsPurpose, leafFindings } from './svid.ts';
 import type { TrustBundle } from './trust-bundle.ts';
 import { createPeerVerifier, type PeerVerdict, type TrustState } from './verify.ts';
+import type { Certificate } from './x509/certificate.ts';
+import type { Crl } from './x509/crl.ts';
+import { writePem } from './x509/pem.ts';
 
 /** Everything that makes up an identity, as read. */
 export interface IdentityMaterial {

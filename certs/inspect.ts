@@ -1,10 +1,10 @@
 // What a certificate is, in words: for `certs inspect`, which shows everything that `verify` would only
 // refuse by.
 import { formatIp } from '../core/ip.ts';
-import type { Certificate } from './certificate.ts';
-import { PURPOSE } from './extensions.ts';
-import { distinguishedNameText, printable } from './names.ts';
 import { leafFindings, type SvidFinding, signingFindings } from './svid.ts';
+import type { Certificate } from './x509/certificate.ts';
+import { PURPOSE } from './x509/extensions.ts';
+import { distinguishedNameText, printable } from './x509/names.ts';
 
 /** A certificate as shown. */
 export interface Inspection {

@@ -3,16 +3,16 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { Diagnostic, Position } from '../core/errors.ts';
 import type { TrustDomain } from '../core/spiffe-id.ts';
-import type { Certificate } from './certificate.ts';
-import { parseCertificate } from './certificate.ts';
-import type { Crl } from './crl.ts';
-import { parseCrl } from './crl.ts';
-import { DerError } from './der.ts';
 import { BUNDLE_CERTIFICATES_MAX } from './limits.ts';
-import { distinguishedNameText } from './names.ts';
-import { readPem, writePem } from './pem.ts';
 import { signingFindings } from './svid.ts';
 import { createTrustBundle, type TrustBundle } from './trust-bundle.ts';
+import type { Certificate } from './x509/certificate.ts';
+import { parseCertificate } from './x509/certificate.ts';
+import type { Crl } from './x509/crl.ts';
+import { parseCrl } from './x509/crl.ts';
+import { DerError } from './x509/der.ts';
+import { distinguishedNameText } from './x509/names.ts';
+import { readPem, writePem } from './x509/pem.ts';
 
 /** The content of one file. */
 export interface FileContent {

@@ -3,9 +3,9 @@
 import { SallyportError } from '../core/errors.ts';
 import type { SpiffeId } from '../core/spiffe-id.ts';
 import { parseSpiffeId } from '../core/spiffe-id.ts';
-import type { Certificate } from './certificate.ts';
-import { EMPTY_NAME } from './certificate.ts';
-import { PURPOSE } from './extensions.ts';
+import type { Certificate } from './x509/certificate.ts';
+import { EMPTY_NAME } from './x509/certificate.ts';
+import { PURPOSE } from './x509/extensions.ts';
 
 /** One broken rule. Warnings do not refuse. */
 export interface SvidFinding {

@@ -1,7 +1,7 @@
 // A trust bundle: the signing certificates that a trust domain's SVIDs may lead to. An intermediate may be an
 // anchor.
 import type { TrustDomain } from '../core/spiffe-id.ts';
-import type { Certificate } from './certificate.ts';
+import type { Certificate } from './x509/certificate.ts';
 
 export interface TrustBundle {
   readonly trustDomain: TrustDomain;

@@ -1,21 +1,21 @@
 // The verdict on a peer's certificate chain: is it an X509-SVID, and does it lead to the bundle of its own
 // trust domain? Called once per handshake; node's own `authorized` flag is never the verdict.
 import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
-import type { Certificate } from './certificate.ts';
-import { fingerprintOf, parseCertificate } from './certificate.ts';
-import type { Crl } from './crl.ts';
-import { DerError } from './der.ts';
 import {
   CHAIN_BYTES_MAX,
   CHAIN_CERTIFICATES_MAX,
   KNOWN_INTERMEDIATES_MAX,
   VERIFIED_LEAVES_MAX,
 } from './limits.ts';
-import type { CertificateFault, CertificateReason, PathRequest, SignatureMemo } from './path.ts';
-import { findPath } from './path.ts';
 import type { PeerPurpose } from './svid.ts';
 import { allowsPurpose, leafFindings } from './svid.ts';
 import type { TrustBundle } from './trust-bundle.ts';
+import type { Certificate } from './x509/certificate.ts';
+import { fingerprintOf, parseCertificate } from './x509/certificate.ts';
+import type { Crl } from './x509/crl.ts';
+import { DerError } from './x509/der.ts';
+import type { CertificateFault, CertificateReason, PathRequest, SignatureMemo } from './x509/path.ts';
+import { findPath } from './x509/path.ts';
 
 /** What is known about a verified peer. */
 export interface PeerIdentity {

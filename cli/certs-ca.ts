@@ -1,7 +1,7 @@
 // `sallyport certs ca`: makes the root of a trust domain, as two files.
 import { join } from 'node:path';
-import { createAuthority } from '../certs/authority.ts';
-import { DEFAULT_TTL_MS } from '../certs/certificate-profile.ts';
+import { createAuthority } from '../certs/authority/authority.ts';
+import { DEFAULT_TTL_MS } from '../certs/authority/certificate-profile.ts';
 import { parseOptions } from './args.ts';
 import { parseTtl, writeOutputs } from './certs-arguments.ts';
 import type { Verb } from './io.ts';

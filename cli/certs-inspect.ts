@@ -1,9 +1,10 @@
 // `sallyport certs inspect`: what is in a certificate file, and in words whether each is a valid X509-SVID
 // and why not.
-import { type Certificate, parseCertificate } from '../certs/certificate.ts';
-import { DerError } from '../certs/der.ts';
+
 import { type Inspection, inspectCertificate } from '../certs/inspect.ts';
-import { readPem } from '../certs/pem.ts';
+import { type Certificate, parseCertificate } from '../certs/x509/certificate.ts';
+import { DerError } from '../certs/x509/der.ts';
+import { readPem } from '../certs/x509/pem.ts';
 import { parseOptions, usage } from './args.ts';
 import { readInput } from './certs-arguments.ts';
 import type { Io, Verb } from './io.ts';

@@ -1,8 +1,8 @@
 // `sallyport certs issue`: an X509-SVID from a CA made by `sallyport certs ca`, as the files a configuration
 // names.
 import { join, resolve } from 'node:path';
-import { openAuthority } from '../certs/authority.ts';
-import { DEFAULT_TTL_MS, defaultDnsNames, isDnsName } from '../certs/certificate-profile.ts';
+import { openAuthority } from '../certs/authority/authority.ts';
+import { DEFAULT_TTL_MS, defaultDnsNames, isDnsName } from '../certs/authority/certificate-profile.ts';
 import { SallyportError } from '../core/errors.ts';
 import { parseSpiffeId } from '../core/spiffe-id.ts';
 import { parseOptions, usage } from './args.ts';

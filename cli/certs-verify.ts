@@ -1,11 +1,12 @@
 // `sallyport certs verify`: the proxy's own verdict on a certificate file, against bundles and CRLs named on
 // the line.
-import type { Crl } from '../certs/crl.ts';
+
 import { CRL_FILE_BYTES_MAX } from '../certs/limits.ts';
-import { readPem } from '../certs/pem.ts';
 import { Findings, readBundle, readCrls } from '../certs/read-files.ts';
 import type { TrustBundle } from '../certs/trust-bundle.ts';
 import { createPeerVerifier, type TrustState } from '../certs/verify.ts';
+import type { Crl } from '../certs/x509/crl.ts';
+import { readPem } from '../certs/x509/pem.ts';
 import { formatDiagnostic, SallyportError } from '../core/errors.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseOptions, usage } from './args.ts';

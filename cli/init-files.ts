@@ -1,6 +1,6 @@
 // The files that `sallyport init` writes: a CA, two identities, a configuration and a first policy that work
 // together.
-import { type Authority, createAuthority } from '../certs/authority.ts';
+import { type Authority, createAuthority } from '../certs/authority/authority.ts';
 import { formatAddress } from '../core/config/values.ts';
 import type { OutputFile } from './certs-arguments.ts';
 

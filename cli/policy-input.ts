@@ -2,9 +2,9 @@
 // findings.
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { parseCertificate } from '../certs/certificate.ts';
-import { readPem } from '../certs/pem.ts';
 import { leafFindings } from '../certs/svid.ts';
+import { parseCertificate } from '../certs/x509/certificate.ts';
+import { readPem } from '../certs/x509/pem.ts';
 import { type Config, resolveWorkload } from '../core/config/config.ts';
 import { loadConfig } from '../core/config/load.ts';
 import { type Diagnostic, formatDiagnostic, SallyportError } from '../core/errors.ts';

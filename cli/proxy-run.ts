@@ -1,7 +1,7 @@
 // The composition root of `sallyport proxy`: opens the sources, starts the proxy on them, and ends on a
 // signal.
 import { open, readFile } from 'node:fs/promises';
-import { openFileSource } from '../certs/file-source.ts';
+import { openFileSource } from '../certs/files/file-source.ts';
 import type { SvidSource } from '../certs/source.ts';
 import { systemClock } from '../core/clock.ts';
 import { type Config, type ResolvedWorkload, resolveWorkload } from '../core/config/config.ts';

@@ -1,8 +1,8 @@
 // Whom the other end of a connection must be: by host name, or by its SPIFFE ID (X509-SVID section 5.2).
 import { isIP } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { parseCertificate } from '../../certs/certificate.ts';
-import { printable } from '../../certs/names.ts';
+import { parseCertificate } from '../../certs/x509/certificate.ts';
+import { printable } from '../../certs/x509/names.ts';
 import { SallyportError } from '../../core/errors.ts';
 
 /** How the server of a target is verified, beside the chain of its certificate. */

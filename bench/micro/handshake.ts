@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer as createTcpServer, type Server } from 'node:net';
 import { createServer, type TlsOptions } from 'node:tls';
 import { Worker } from 'node:worker_threads';
-import { type Authority, createAuthority, type IssuedSvid } from '../../certs/authority.ts';
+import { type Authority, createAuthority, type IssuedSvid } from '../../certs/authority/authority.ts';
 import type { IdentityState } from '../../certs/source.ts';
 import { createTrustBundle } from '../../certs/trust-bundle.ts';
 import { type HandshakeOptions, startHandshake } from '../../proxy/tls/handshake.ts';

@@ -1,9 +1,9 @@
 // What one peer certificate costs: issuing it, reading it, the first verification, and every later one.
 import { X509Certificate } from 'node:crypto';
-import { createAuthority } from '../../certs/authority.ts';
-import { parseCertificate } from '../../certs/certificate.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { createTrustBundle } from '../../certs/trust-bundle.ts';
 import { createPeerVerifier } from '../../certs/verify.ts';
+import { parseCertificate } from '../../certs/x509/certificate.ts';
 import { type Figure, fastestOf, type Task } from './measure.ts';
 
 const LEAVES = 500;

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { readPem } from '../../certs/pem.ts';
+import { readPem } from '../../certs/x509/pem.ts';
 import { SallyportError } from '../../core/errors.ts';
 import type { Target } from '../load/protocol.ts';
 import type { TargetOptions } from './options.ts';

@@ -1,5 +1,5 @@
 // Why a request failed, in kinds that can be counted, and what to do about the first of each.
-import { printable } from '../../certs/names.ts';
+import { printable } from '../../certs/x509/names.ts';
 import { SallyportError } from '../../core/errors.ts';
 
 /**

@@ -1,6 +1,6 @@
 // One request before any load: is this the server that is meant, and does it answer as expected?
 import { TLSSocket } from 'node:tls';
-import { printable } from '../../certs/names.ts';
+import { printable } from '../../certs/x509/names.ts';
 import { Connection } from '../load/connection.ts';
 import { uriNames } from '../load/server-identity.ts';
 import type { Endpoint } from './endpoint.ts';

@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Authority, createAuthority } from '../../certs/authority.ts';
+import { type Authority, createAuthority } from '../../certs/authority/authority.ts';
 import { freePorts } from '../../core/free-ports.ts';
 import { type Application, startCart, startStock } from './applications.ts';
 import { type Caller, callerOf } from './caller.ts';

@@ -1,10 +1,11 @@
 // The keep-alive pool of one upstream: the most recently used idle connection of a lane first, so that the
 // rest can expire. Over TLS a request only gets a connection that was made with the current identity.
+
+import { verifyPeer } from '../../certs/verify-peer.ts';
 import type { Reason } from '../../core/reasons.ts';
 import type { SocketBudget } from '../descriptors.ts';
 import { createReadBuffer } from '../shared-read.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
-import { verifyPeer } from '../tls/verify-peer.ts';
 import { Lane } from './lane.ts';
 import { type ConnectionHome, UpstreamConnection, type UpstreamTarget } from './upstream-connection.ts';
 import type { ManagedPool, UpstreamOwner } from './upstream-link.ts';

@@ -1,9 +1,10 @@
 // How long a connection may live: its age, and the identity of its caller, which can expire or be withdrawn
 // meanwhile.
+
+import { verifyPeer } from '../../certs/verify-peer.ts';
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
-import { verifyPeer } from '../tls/verify-peer.ts';
 
 /** `drain`: no further request. `end`: what runs is ended by force. */
 export type LifetimeStep = 'live' | 'drain' | 'end';

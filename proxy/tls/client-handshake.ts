@@ -2,10 +2,10 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { PeerIdentity } from '../../certs/verify.ts';
+import { chainOf, opensslError, verifyPeer } from '../../certs/verify-peer.ts';
 import type { Reason } from '../../core/reasons.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import type { PeerIds } from './peer-ids.ts';
-import { chainOf, opensslError, verifyPeer } from './verify-peer.ts';
 
 /** How connections to one upstream become TLS. */
 export type ClientTls = MutualTls | WebTls;

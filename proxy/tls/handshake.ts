@@ -3,9 +3,9 @@
 import type net from 'node:net';
 import tls from 'node:tls';
 import type { PeerIdentity } from '../../certs/verify.ts';
+import { chainOf, opensslError, verifyPeer } from '../../certs/verify-peer.ts';
 import type { Reason } from '../../core/reasons.ts';
 import type { OwnIdentity } from './own-identity.ts';
-import { chainOf, opensslError, verifyPeer } from './verify-peer.ts';
 
 /** A finished handshake. */
 export interface Secured {

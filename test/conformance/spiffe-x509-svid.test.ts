@@ -1,7 +1,7 @@
 // The SPIFFE X509-SVID standard, section by section: what a validator accepts, and what it must refuse and
 // why.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Authority, createAuthority } from '../../certs/authority.ts';
+import { type Authority, createAuthority } from '../../certs/authority/authority.ts';
 import {
   basicConstraints,
   encodeName,
@@ -9,9 +9,9 @@ import {
   keyUsage,
   nameConstraints,
   subjectAltName,
-} from '../../certs/build-certificate.ts';
-import type { IssueRequest } from '../../certs/certificate-profile.ts';
-import { PURPOSE } from '../../certs/extensions.ts';
+} from '../../certs/authority/build-certificate.ts';
+import type { IssueRequest } from '../../certs/authority/certificate-profile.ts';
+import { PURPOSE } from '../../certs/x509/extensions.ts';
 import {
   all,
   ID,

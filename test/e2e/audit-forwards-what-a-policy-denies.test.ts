@@ -2,7 +2,7 @@
 // mode follows the configuration file, and nothing else in it does.
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { adminPage, eventually, metric, statusPage } from './stage/observe.ts';
 import { policyText } from './stage/policies.ts';
 import { type LogLine, type RunningProxy, Stage, type StageOptions, type SvidFiles } from './stage/stage.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { DnsServer } from './stage/dns.ts';
 import { adminPage, eventually } from './stage/observe.ts';
 import { type LogLine, type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';

@@ -2,7 +2,7 @@
 // now, or soon will not be; what is under way there ends, and is cut when a certificate is no longer valid.
 import type tls from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { Http2Application, type Http2Arrival } from './stage/http2-application.ts';
 import { type Answer, Http2Caller } from './stage/http2-caller.ts';
 import * as h from './stage/http2-frames.ts';

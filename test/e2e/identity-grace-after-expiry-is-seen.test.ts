@@ -2,7 +2,7 @@
 // bounded.
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { eventually, handshakes, metric, statusPage } from './stage/observe.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
 import { Application, answering, call, get, OK } from './stage/wire.ts';

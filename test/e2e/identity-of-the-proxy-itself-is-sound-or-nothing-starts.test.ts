@@ -1,8 +1,8 @@
 // The proxy's own SVID: a set that does not verify ends the start with code 2 (more of them:
-// test/unit/certs/file-source.test.ts).
+// test/unit/certs/files/file-source.test.ts).
 import { rmSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { Stage } from './stage/stage.ts';
 
 const SERVER = 'spiffe://example.org/ns/shop/sa/cart';

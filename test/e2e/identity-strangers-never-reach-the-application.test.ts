@@ -3,9 +3,9 @@
 import { writeFileSync } from 'node:fs';
 import type tls from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Authority, createAuthority } from '../../certs/authority.ts';
-import { basicConstraints, keyUsage, subjectAltName } from '../../certs/build-certificate.ts';
-import { EXTENSION } from '../../certs/extensions.ts';
+import { type Authority, createAuthority } from '../../certs/authority/authority.ts';
+import { basicConstraints, keyUsage, subjectAltName } from '../../certs/authority/build-certificate.ts';
+import { EXTENSION } from '../../certs/x509/extensions.ts';
 import { withExtension, withoutExtension } from '../unit/certs/make-certificate.ts';
 import { run } from './stage/foreign.ts';
 import { eventually, handshakes, openConnections } from './stage/observe.ts';

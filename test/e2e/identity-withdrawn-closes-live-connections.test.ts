@@ -2,7 +2,7 @@
 // others stay.
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Authority, createAuthority } from '../../certs/authority.ts';
+import { type Authority, createAuthority } from '../../certs/authority/authority.ts';
 import { adminPage, eventually, metric, openConnections } from './stage/observe.ts';
 import { HoldingRelay } from './stage/relay.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';

@@ -1,7 +1,7 @@
 // The decision log's contract: every field with its type, one line a request, no query, only headers that
 // policies name, redaction, sampling, and one line a second for equal denials.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { policyText } from './stage/policies.ts';
 import { type LogLine, type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
 import { Application, answering, call, get, OK, type Wire } from './stage/wire.ts';

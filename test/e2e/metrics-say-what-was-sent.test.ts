@@ -2,7 +2,7 @@
 // label that a stranger chose.
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { METRIC_NAMES } from '../../proxy/record/metric-table.ts';
 import { metric, statusPage } from './stage/observe.ts';
 import { policyText } from './stage/policies.ts';

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { eventually } from './stage/observe.ts';
 import { outbound, Pair } from './stage/pair.ts';
 import { Stage } from './stage/stage.ts';

@@ -2,7 +2,7 @@
 // and what was opened with an old certificate is not used for a new request.
 import http from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Authority, createAuthority } from '../../certs/authority.ts';
+import { type Authority, createAuthority } from '../../certs/authority/authority.ts';
 import { eventually, handshakes, metric } from './stage/observe.ts';
 import { Pair } from './stage/pair.ts';
 import type { RunningProxy, Stage } from './stage/stage.ts';

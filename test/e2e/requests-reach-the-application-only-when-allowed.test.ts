@@ -1,7 +1,7 @@
 // The main path: an allowed request arrives with our headers, a denied one never does, strangers get no
 // connection.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
 import { Application, answering, call, get, OK } from './stage/wire.ts';
 

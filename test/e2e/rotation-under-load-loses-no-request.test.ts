@@ -3,7 +3,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Authority, createAuthority } from '../../certs/authority.ts';
+import { type Authority, createAuthority } from '../../certs/authority/authority.ts';
 import { eventually } from './stage/observe.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
 import { SteadyLoad } from './stage/steady-load.ts';

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import tls from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { type Ran, run } from './stage/foreign.ts';
 import { eventually, handshakes } from './stage/observe.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createAuthority } from '../../certs/authority.ts';
+import { createAuthority } from '../../certs/authority/authority.ts';
 import { DnsServer } from './stage/dns.ts';
 import { Http2Caller } from './stage/http2-caller.ts';
 import { CODE, type Field, headers } from './stage/http2-frames.ts';

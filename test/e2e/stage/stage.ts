@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Authority, createAuthority } from '../../../certs/authority.ts';
-import type { IssueRequest } from '../../../certs/certificate-profile.ts';
+import { type Authority, createAuthority } from '../../../certs/authority/authority.ts';
+import type { IssueRequest } from '../../../certs/authority/certificate-profile.ts';
 import { freePorts } from '../../../core/free-ports.ts';
 
 const ENTRY = new URL('../../../cli/main.ts', import.meta.url).pathname;

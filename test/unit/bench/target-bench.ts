@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { benchTarget } from '../../../bench/target/bench-target.ts';
-import { type Authority, createAuthority, type IssuedSvid } from '../../../certs/authority.ts';
+import { type Authority, createAuthority, type IssuedSvid } from '../../../certs/authority/authority.ts';
 import { httpServer, httpsServer, type TestServer } from './target-server.ts';
 
 export const SERVER_ID = 'spiffe://shop.test/ns/shop/sa/cart';

@@ -3,7 +3,7 @@ import { createServer as createPlain, type RequestListener, type Server } from '
 import { createServer as createTls } from 'node:https';
 import { type AddressInfo, createServer as createRaw, type Server as RawServer, type Socket } from 'node:net';
 import type { SecureVersion } from 'node:tls';
-import type { IssuedSvid } from '../../../certs/authority.ts';
+import type { IssuedSvid } from '../../../certs/authority/authority.ts';
 
 export interface TestServer {
   readonly port: number;

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createAuthority, openAuthority } from '../../../certs/authority.ts';
-import { writePem } from '../../../certs/pem.ts';
+import { createAuthority, openAuthority } from '../../../certs/authority/authority.ts';
+import { writePem } from '../../../certs/x509/pem.ts';
 import { certsCa } from '../../../cli/certs-ca.ts';
 import { certsInspect } from '../../../cli/certs-inspect.ts';
 import { certsIssue } from '../../../cli/certs-issue.ts';

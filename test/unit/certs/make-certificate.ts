@@ -1,8 +1,7 @@
 // Certificates for tests, good and bad, made when they are needed: nothing is stored, nothing expires.
-import type { Authority } from '../../../certs/authority.ts';
-import type { CertificateSpec, ExtensionSpec } from '../../../certs/build-certificate.ts';
-import { parseCrl } from '../../../certs/crl.ts';
-import type { DerEncoder } from '../../../certs/encode-der.ts';
+import type { Authority } from '../../../certs/authority/authority.ts';
+import type { CertificateSpec, ExtensionSpec } from '../../../certs/authority/build-certificate.ts';
+import type { DerEncoder } from '../../../certs/authority/encode-der.ts';
 import type { PeerPurpose } from '../../../certs/svid.ts';
 import { createTrustBundle } from '../../../certs/trust-bundle.ts';
 import {
@@ -11,6 +10,7 @@ import {
   type PeerVerifier,
   type TrustState,
 } from '../../../certs/verify.ts';
+import { parseCrl } from '../../../certs/x509/crl.ts';
 
 export const ID = 'spiffe://example.org/ns/shop/sa/web';
 export const TRUST_DOMAIN = 'example.org';

@@ -6,12 +6,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Authority, createAuthority } from '../../../certs/authority.ts';
-import { nameConstraints } from '../../../certs/build-certificate.ts';
-import { parseCertificate } from '../../../certs/certificate.ts';
-import type { KeyType } from '../../../certs/certificate-profile.ts';
-import { readPem, writePem } from '../../../certs/pem.ts';
+import { type Authority, createAuthority } from '../../../certs/authority/authority.ts';
+import { nameConstraints } from '../../../certs/authority/build-certificate.ts';
+import type { KeyType } from '../../../certs/authority/certificate-profile.ts';
 import { createTrustBundle } from '../../../certs/trust-bundle.ts';
+import { parseCertificate } from '../../../certs/x509/certificate.ts';
+import { readPem, writePem } from '../../../certs/x509/pem.ts';
 import { ID, said, trust, verifierFor, withExtension } from './make-certificate.ts';
 
 let dir: string;

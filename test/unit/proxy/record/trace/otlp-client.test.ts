@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createAuthority } from '../../../../../certs/authority.ts';
+import { createAuthority } from '../../../../../certs/authority/authority.ts';
 import { systemClock } from '../../../../../core/clock.ts';
 import { freePorts } from '../../../../../core/free-ports.ts';
 import { OtlpClient, type OtlpOptions, type Outcome } from '../../../../../proxy/record/trace/otlp-client.ts';

@@ -1,10 +1,10 @@
 // Revocation: only CAs with a CRL are asked, and then everything but a fresh, well-signed list refuses.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Authority, createAuthority, type IssuedSvid } from '../../../certs/authority.ts';
-import { buildCrl, keyUsage } from '../../../certs/build-certificate.ts';
-import { parseCrl } from '../../../certs/crl.ts';
-import { DerError } from '../../../certs/der.ts';
-import { ID, said, trust, verifierFor, withCrls, withExtension } from './make-certificate.ts';
+import { type Authority, createAuthority, type IssuedSvid } from '../../../../certs/authority/authority.ts';
+import { buildCrl, keyUsage } from '../../../../certs/authority/build-certificate.ts';
+import { parseCrl } from '../../../../certs/x509/crl.ts';
+import { DerError } from '../../../../certs/x509/der.ts';
+import { ID, said, trust, verifierFor, withCrls, withExtension } from '../make-certificate.ts';
 
 let ca: Authority;
 let svid: IssuedSvid;

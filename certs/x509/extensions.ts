@@ -1,7 +1,8 @@
 // The certificate extensions of RFC 5280 section 4.2 that decide about an X509-SVID. A critical one that is
 // not read here is reported in `unknownCritical` and refused by the verifier (RFC 5280 section 4.2).
+
+import { EXTENSIONS_MAX, NAMES_MAX } from '../limits.ts';
 import { DerError, DerReader, TAG } from './der.ts';
-import { EXTENSIONS_MAX, NAMES_MAX } from './limits.ts';
 import type { GeneralNames } from './names.ts';
 import { NameCollector, readGeneralNames } from './names.ts';
 

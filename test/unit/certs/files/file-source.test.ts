@@ -4,13 +4,13 @@ import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Authority, createAuthority, type IssuedSvid } from '../../../certs/authority.ts';
-import { type FileSourceOptions, openFileSource } from '../../../certs/file-source.ts';
-import { writePem } from '../../../certs/pem.ts';
-import { type IdentityState, identityReadiness, type SvidSource } from '../../../certs/source.ts';
-import type { Clock, Timer } from '../../../core/clock.ts';
-import { type Diagnostic, SallyportError } from '../../../core/errors.ts';
-import { ID, said, verifierFor, withoutExtension } from './make-certificate.ts';
+import { type Authority, createAuthority, type IssuedSvid } from '../../../../certs/authority/authority.ts';
+import { type FileSourceOptions, openFileSource } from '../../../../certs/files/file-source.ts';
+import { type IdentityState, identityReadiness, type SvidSource } from '../../../../certs/source.ts';
+import { writePem } from '../../../../certs/x509/pem.ts';
+import type { Clock, Timer } from '../../../../core/clock.ts';
+import { type Diagnostic, SallyportError } from '../../../../core/errors.ts';
+import { ID, said, verifierFor, withoutExtension } from '../make-certificate.ts';
 
 let ca: Authority;
 let dir: string;

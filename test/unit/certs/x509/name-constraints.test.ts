@@ -1,17 +1,17 @@
 // Name constraints by form: URI hosts, DNS names, IP blocks, and forms that are only refused.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Authority, createAuthority } from '../../../certs/authority.ts';
+import { type Authority, createAuthority } from '../../../../certs/authority/authority.ts';
 import {
   encodeName,
   type NamesSpec,
   nameConstraints,
   subjectAltName,
-} from '../../../certs/build-certificate.ts';
-import { parseCertificate } from '../../../certs/certificate.ts';
-import { DerError } from '../../../certs/der.ts';
-import type { NameConstraints } from '../../../certs/extensions.ts';
-import { nameConstraintFault } from '../../../certs/name-constraints.ts';
-import { all, ID, withExtension } from './make-certificate.ts';
+} from '../../../../certs/authority/build-certificate.ts';
+import { parseCertificate } from '../../../../certs/x509/certificate.ts';
+import { DerError } from '../../../../certs/x509/der.ts';
+import type { NameConstraints } from '../../../../certs/x509/extensions.ts';
+import { nameConstraintFault } from '../../../../certs/x509/name-constraints.ts';
+import { all, ID, withExtension } from '../make-certificate.ts';
 
 let ca: Authority;
 beforeAll(async () => {

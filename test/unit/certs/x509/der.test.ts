@@ -2,10 +2,10 @@
 // through.
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Authority, createAuthority } from '../../../certs/authority.ts';
-import { type Certificate, parseCertificate } from '../../../certs/certificate.ts';
-import { DerError, DerReader, TAG } from '../../../certs/der.ts';
-import { ID, trust, verifierFor } from './make-certificate.ts';
+import { type Authority, createAuthority } from '../../../../certs/authority/authority.ts';
+import { type Certificate, parseCertificate } from '../../../../certs/x509/certificate.ts';
+import { DerError, DerReader, TAG } from '../../../../certs/x509/der.ts';
+import { ID, trust, verifierFor } from '../make-certificate.ts';
 
 const reader = (hex: string): DerReader => new DerReader(Buffer.from(hex, 'hex'));
 

@@ -1,7 +1,8 @@
 // GeneralNames (RFC 5280 section 4.2.1.6) and distinguished names, as far as certificates of workloads need
 // them.
+
+import { NAMES_MAX } from '../limits.ts';
 import { DerError, DerReader, TAG } from './der.ts';
-import { NAMES_MAX } from './limits.ts';
 
 /** The names of a subjectAltName, by form. */
 export interface GeneralNames {

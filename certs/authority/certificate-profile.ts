@@ -1,9 +1,11 @@
 // What goes into the certificates that the embedded authority issues: names, lifetimes, extensions.
 import { createHash, randomBytes } from 'node:crypto';
-import { systemClock } from '../core/clock.ts';
-import { SallyportError } from '../core/errors.ts';
-import { parseIp } from '../core/ip.ts';
-import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
+import { systemClock } from '../../core/clock.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { parseIp } from '../../core/ip.ts';
+import type { SpiffeId, TrustDomain } from '../../core/spiffe-id.ts';
+import type { Certificate } from '../x509/certificate.ts';
+import { PURPOSE } from '../x509/extensions.ts';
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -14,9 +16,7 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
 } from './build-certificate.ts';
-import type { Certificate } from './certificate.ts';
 import type { DerEncoder } from './encode-der.ts';
-import { PURPOSE } from './extensions.ts';
 
 export type KeyType = 'ec' | 'rsa' | 'ed25519';
 

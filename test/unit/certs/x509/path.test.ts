@@ -3,18 +3,18 @@ import { execFileSync } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Authority, createAuthority } from '../../../certs/authority.ts';
-import type { CertificateSpec } from '../../../certs/build-certificate.ts';
+import { type Authority, createAuthority } from '../../../../certs/authority/authority.ts';
+import type { CertificateSpec } from '../../../../certs/authority/build-certificate.ts';
 import {
   basicConstraints,
   buildCertificate,
   keyUsage,
   nameConstraints,
   subjectAltName,
-} from '../../../certs/build-certificate.ts';
-import { parseCertificate } from '../../../certs/certificate.ts';
-import { createTrustBundle } from '../../../certs/trust-bundle.ts';
-import { ID, said, trust, verifierFor, withExtension, withoutExtension } from './make-certificate.ts';
+} from '../../../../certs/authority/build-certificate.ts';
+import { createTrustBundle } from '../../../../certs/trust-bundle.ts';
+import { parseCertificate } from '../../../../certs/x509/certificate.ts';
+import { ID, said, trust, verifierFor, withExtension, withoutExtension } from '../make-certificate.ts';
 
 let ca: Authority;
 beforeAll(async () => {
@@ -321,11 +321,11 @@ describe('memory of verified leaves', () => {
 test('verifying does not load node-forge', () => {
   const script = `
     await import('./certs/verify.ts');
-    await import('./certs/file-source.ts');
+    await import('./certs/files/file-source.ts');
     const { createRequire } = await import('node:module');
     const loaded = Object.keys(createRequire(import.meta.url).cache);
     process.stdout.write(String(loaded.filter((file) => file.includes('node-forge')).length));`;
-  const root = join(import.meta.dirname, '../../..');
+  const root = join(import.meta.dirname, '../../../..');
   const args = ['--input-type=module', '--eval', script];
   expect(execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' })).toBe('0');
 });

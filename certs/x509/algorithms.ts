@@ -2,8 +2,8 @@
 // refused: SHA-1, MD5, DSA, RSA-PSS, explicit curves and keys of unusual size have no row.
 import type { KeyObject } from 'node:crypto';
 import { verify } from 'node:crypto';
+import { RSA_BITS_MAX, RSA_BITS_MIN } from '../limits.ts';
 import { DerError, DerReader, TAG } from './der.ts';
-import { RSA_BITS_MAX, RSA_BITS_MIN } from './limits.ts';
 
 /** A signature algorithm that is accepted. `digest` is null where the key fixes it (Ed25519). */
 export interface SignatureAlgorithm {

@@ -1,11 +1,12 @@
 // Certificate revocation lists (RFC 5280 section 5): complete, direct, version 2 lists. Delta, indirect and
 // partitioned lists announce themselves with critical extensions and are refused when the file is read.
+
+import { CRL_ENTRIES_MAX } from '../limits.ts';
 import type { SignatureAlgorithm } from './algorithms.ts';
 import { readSignatureAlgorithm } from './algorithms.ts';
 import { readSerial } from './certificate.ts';
 import { DerError, DerReader, TAG } from './der.ts';
 import { EXTENSION, readAuthorityKeyId, readExtensionList } from './extensions.ts';
-import { CRL_ENTRIES_MAX } from './limits.ts';
 
 /**
  * A parsed CRL. Its signature is checked by the verifier, against the CA that issued the certificate in

@@ -1,9 +1,11 @@
 // The embedded certificate authority: a self-signed root of a trust domain, intermediates, X509-SVIDs and
 // CRLs. For desks, demos, tests and small installations; its keys are in memory and files, not in an HSM.
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { systemClock } from '../core/clock.ts';
-import { SallyportError } from '../core/errors.ts';
-import { parseSpiffeId, parseTrustDomain, type SpiffeId, type TrustDomain } from '../core/spiffe-id.ts';
+import { systemClock } from '../../core/clock.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { parseSpiffeId, parseTrustDomain, type SpiffeId, type TrustDomain } from '../../core/spiffe-id.ts';
+import { type Certificate, parseCertificate } from '../x509/certificate.ts';
+import { readPem, writePem } from '../x509/pem.ts';
 import {
   authorityKeyIdentifier,
   buildCertificate,
@@ -13,7 +15,6 @@ import {
   type ExtensionSpec,
   type Signer,
 } from './build-certificate.ts';
-import { type Certificate, parseCertificate } from './certificate.ts';
 import {
   type AuthorityOptions,
   authorityName,
@@ -27,7 +28,6 @@ import {
   serialInteger,
 } from './certificate-profile.ts';
 import { type DerEncoder, loadEncoder } from './encode-der.ts';
-import { readPem, writePem } from './pem.ts';
 
 export interface IssuedSvid {
   readonly spiffeId: SpiffeId;

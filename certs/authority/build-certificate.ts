@@ -1,8 +1,8 @@
 // Certificates and CRLs from their parts (RFC 5280 sections 4.1 and 5.1): encodes and signs exactly what it
 // is told, so that tests can make what no authority should. authority.ts decides what is sensible.
 import { type KeyObject, sign } from 'node:crypto';
+import { EXTENSION, KEY_USAGES, type KeyUsage } from '../x509/extensions.ts';
 import type { Asn1, DerEncoder } from './encode-der.ts';
-import { EXTENSION, KEY_USAGES, type KeyUsage } from './extensions.ts';
 
 /** One extension; `value` is the DER inside the OCTET STRING. */
 export interface ExtensionSpec {

@@ -2,18 +2,18 @@
 // identifier, then validation from the anchor down, so that no key is used before something trusted has
 // vouched for it.
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import type { Reason } from '../core/reasons.ts';
+import type { Reason } from '../../core/reasons.ts';
+import { PATH_ATTEMPTS_MAX, PATH_DEPTH_MAX } from '../limits.ts';
+import type { PeerPurpose } from '../svid.ts';
+import { allowsPurpose, signingFindings } from '../svid.ts';
+import type { TrustBundle } from '../trust-bundle.ts';
 import type { SignatureAlgorithm } from './algorithms.ts';
 import { verifySignature } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
 import type { Crl } from './crl.ts';
 import type { NameConstraints } from './extensions.ts';
-import { PATH_ATTEMPTS_MAX, PATH_DEPTH_MAX } from './limits.ts';
 import { nameConstraintFault } from './name-constraints.ts';
 import { distinguishedNameText } from './names.ts';
-import type { PeerPurpose } from './svid.ts';
-import { allowsPurpose, signingFindings } from './svid.ts';
-import type { TrustBundle } from './trust-bundle.ts';
 
 /** The reasons for which a peer's certificate is refused. */
 export type CertificateReason = Extract<

@@ -1,15 +1,15 @@
 // Identity from files, as cert-manager, spiffe-helper or `sallyport certs` write them: watched, verified as
 // one set, and swapped in as one set. While a set does not verify, the last good one stays.
 import { readFile, stat } from 'node:fs/promises';
-import { type Clock, systemClock, type Timer } from '../core/clock.ts';
-import type { Diagnostic } from '../core/errors.ts';
-import { SallyportError } from '../core/errors.ts';
-import { type FileWatch, watchPaths } from '../core/file-watch.ts';
-import type { TrustDomain } from '../core/spiffe-id.ts';
-import { type IdentityMaterial, verifyIdentity } from './identity-material.ts';
-import { CRL_FILE_BYTES_MAX, IDENTITY_FILE_BYTES_MAX } from './limits.ts';
-import { type FileContent, Findings } from './read-files.ts';
-import type { IdentityState, SvidSource } from './source.ts';
+import { type Clock, systemClock, type Timer } from '../../core/clock.ts';
+import type { Diagnostic } from '../../core/errors.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { type FileWatch, watchPaths } from '../../core/file-watch.ts';
+import type { TrustDomain } from '../../core/spiffe-id.ts';
+import { type IdentityMaterial, verifyIdentity } from '../identity-material.ts';
+import { CRL_FILE_BYTES_MAX, IDENTITY_FILE_BYTES_MAX } from '../limits.ts';
+import { type FileContent, Findings } from '../read-files.ts';
+import type { IdentityState, SvidSource } from '../source.ts';
 
 /** Which files; paths as the process can open them. */
 export interface FileSourceOptions {

@@ -2,8 +2,8 @@
 // bundle. The same for those who call and those who are called.
 import type { X509Certificate } from 'node:crypto';
 import type tls from 'node:tls';
-import type { PeerIdentity, PeerVerifier } from '../../certs/verify.ts';
-import type { Reason } from '../../core/reasons.ts';
+import type { Reason } from '../core/reasons.ts';
+import type { PeerIdentity, PeerVerifier } from './verify.ts';
 
 /** The outcome of verifying a peer: `failOpen` when only `identity.graceAfterExpiry` made it acceptable. */
 export type VerifiedPeer =
