@@ -1,32 +1,28 @@
-// From file contents to a verified IdentityState, all or nothing: parse, match, verify; every fault is a
-// diagnostic. Pure: the same bytes and the same time give the same answer.
+// From what a source delivered to a verified IdentityState, all or nothing: parse, match, verify; every
+// fault is a diagnostic. Pure: the same bytes and the same time give the same answer.
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
 import {
   type FileContent,
   type Findings,
   place,
-  readBundle,
   readCertificates,
-  readCrls,
   readPrivateKey,
+  readTrust,
+  type TrustMaterial,
 } from './read-files.ts';
 import type { IdentityState } from './source.ts';
 import { allowsPurpose, leafFindings } from './svid.ts';
-import type { TrustBundle } from './trust-bundle.ts';
 import { createPeerVerifier, type PeerVerdict, type TrustState } from './verify.ts';
 import type { Certificate } from './x509/certificate.ts';
-import type { Crl } from './x509/crl.ts';
 import { writePem } from './x509/pem.ts';
 
-/** Everything that makes up an identity, as read. */
-export interface IdentityMaterial {
+/** Everything that makes up an identity, as delivered: read from files, or received and written as PEM. */
+export interface IdentityMaterial extends TrustMaterial {
   readonly trustDomain: TrustDomain;
   /** PEM chain, leaf first. */
   readonly certificate: FileContent;
   readonly key: FileContent;
-  readonly bundles: ReadonlyMap<TrustDomain, FileContent>;
-  readonly crls: ReadonlyMap<TrustDomain, FileContent>;
 }
 
 /** Verifies `material` as a whole at `nowMs`; null when `findings` has errors. */
@@ -37,14 +33,7 @@ export function verifyIdentity(
 ): Omit<IdentityState, 'generation'> | null {
   const chain = readCertificates(material.certificate, findings);
   const key = readPrivateKey(material.key, findings);
-  const bundles = new Map<TrustDomain, TrustBundle>();
-  for (const [trustDomain, content] of material.bundles) {
-    const bundle = readBundle(trustDomain, content, nowMs, findings);
-    if (bundle !== null) bundles.set(trustDomain, bundle);
-  }
-  const crls = new Map<TrustDomain, readonly Crl[]>();
-  for (const [trustDomain, content] of material.crls)
-    crls.set(trustDomain, readCrls(content, nowMs, findings));
+  const { bundles, crls } = readTrust(material, nowMs, findings);
   const [leaf] = chain;
   if (leaf === undefined || key === null) return null;
   checkKeyPair(material, leaf, key, findings);
@@ -57,7 +46,7 @@ export function verifyIdentity(
     const hint =
       verdict.reason === 'expired-certificate'
         ? 'issue a new certificate and check the clock; rotation tools write the same file again'
-        : 'the certificate, its intermediates and `identity.files.bundles` must belong together';
+        : 'the certificate, its intermediates and the bundle of its trust domain must belong together';
     findings.error(
       'ERR_IDENTITY_REFUSED',
       place(material.certificate),
@@ -81,10 +70,14 @@ export function verifyIdentity(
     notBeforeMs: verdict.identity.notBeforeMs,
     notAfterMs: verdict.identity.notAfterMs,
     bundles,
-    trustAnchorsPem: [...bundles.values()].flatMap((bundle) => bundle.anchors.map(toPem)),
+    trustAnchorsPem: trustAnchorsPem(bundles),
     crls,
   };
 }
+
+/** Every anchor of `bundles`: the union that OpenSSL verifies against. */
+export const trustAnchorsPem = (bundles: TrustState['bundles']): readonly string[] =>
+  [...bundles.values()].flatMap((bundle) => bundle.anchors.map(toPem));
 
 function verifyOwn(chain: readonly Certificate[], trust: TrustState, nowMs: number): PeerVerdict {
   const ders = chain.map((certificate) => certificate.der);

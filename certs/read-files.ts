@@ -6,6 +6,7 @@ import type { TrustDomain } from '../core/spiffe-id.ts';
 import { BUNDLE_CERTIFICATES_MAX } from './limits.ts';
 import { signingFindings } from './svid.ts';
 import { createTrustBundle, type TrustBundle } from './trust-bundle.ts';
+import type { TrustState } from './verify.ts';
 import type { Certificate } from './x509/certificate.ts';
 import { parseCertificate } from './x509/certificate.ts';
 import type { Crl } from './x509/crl.ts';
@@ -33,6 +34,25 @@ export class Findings {
   warn(code: string, at: Position | undefined, message: string, hint: string): void {
     this.list.push({ severity: 'warning', code, message, hint, ...(at ? { at } : {}) });
   }
+}
+
+/** Bundles and CRLs of any number of trust domains, as read. */
+export interface TrustMaterial {
+  readonly bundles: ReadonlyMap<TrustDomain, FileContent>;
+  readonly crls: ReadonlyMap<TrustDomain, FileContent>;
+}
+
+/** Every bundle and CRL of `material`; what cannot be used is missing, and is an error in `findings`. */
+export function readTrust(material: TrustMaterial, nowMs: number, findings: Findings): TrustState {
+  const bundles = new Map<TrustDomain, TrustBundle>();
+  for (const [trustDomain, content] of material.bundles) {
+    const bundle = readBundle(trustDomain, content, nowMs, findings);
+    if (bundle !== null) bundles.set(trustDomain, bundle);
+  }
+  const crls = new Map<TrustDomain, readonly Crl[]>();
+  for (const [trustDomain, content] of material.crls)
+    crls.set(trustDomain, readCrls(content, nowMs, findings));
+  return { bundles, crls };
 }
 
 /** The CA certificates of one bundle file; null when it has none that can be used. */

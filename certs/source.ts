@@ -1,5 +1,5 @@
-// Where this proxy's own identity and its peers' bundles come from: files, later the Workload API. One
-// interface.
+// Where the own identity and the bundles of others come from: files, the SPIFFE Workload API, the embedded
+// issuer, bundle endpoints. One interface for all of them.
 import type { Diagnostic } from '../core/errors.ts';
 import type { SpiffeId } from '../core/spiffe-id.ts';
 import type { TrustState } from './verify.ts';
@@ -23,12 +23,12 @@ export interface IdentityState extends TrustState {
   readonly trustAnchorsPem: readonly string[];
 }
 
-/** A running source of identities. Listeners must not throw. */
-export interface SvidSource {
+/** A running source of something that changes while it is used. Listeners must not throw. */
+export interface Source<State> {
   /** The last good state, also after it expired; null before the first. */
-  current(): IdentityState | null;
+  current(): State | null;
   /** Calls back with every new state, not with the current one. Returns the way to stop. */
-  onChange(listener: (state: IdentityState) => void): () => void;
+  onChange(listener: (state: State) => void): () => void;
   /** Calls back when a change was refused and the last good state stays, and with warnings. */
   onProblem(listener: (diagnostics: readonly Diagnostic[]) => void): () => void;
   /**
@@ -38,6 +38,12 @@ export interface SvidSource {
   problems(): readonly Diagnostic[];
   close(): void;
 }
+
+/** The own SVID with the bundles and CRLs that came with it: so it is a BundleSource too. */
+export type SvidSource = Source<IdentityState>;
+
+/** Bundles and CRLs alone, of any number of trust domains. */
+export type BundleSource = Source<TrustState>;
 
 /** What readiness and metrics need to know about the own SVID at one moment. */
 export interface IdentityReadiness {

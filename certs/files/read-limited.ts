@@ -1,0 +1,66 @@
+// Identity files as bytes: each with a size limit, and each fault a diagnostic.
+import { readFile, stat } from 'node:fs/promises';
+import { CRL_FILE_BYTES_MAX, IDENTITY_FILE_BYTES_MAX } from '../limits.ts';
+import type { FileContent, Findings } from '../read-files.ts';
+
+/** The content of `file`; null, and an error in `findings`, when it cannot be read. */
+export async function readLimited(
+  file: string,
+  findings: Findings,
+  bytesMax = IDENTITY_FILE_BYTES_MAX,
+): Promise<FileContent | null> {
+  try {
+    const { size } = await stat(file);
+    if (size > bytesMax) {
+      const hint = `the limit is ${bytesMax} bytes; is this the right file?`;
+      findings.error('ERR_IDENTITY_FILE_TOO_LARGE', { file }, `the file has ${size} bytes`, hint);
+      return null;
+    }
+    return { file, bytes: await readFile(file) };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const hint =
+      code === 'ENOENT'
+        ? 'check the path, relative to the configuration file; `sallyport init` makes a working set'
+        : 'the process must be able to read it; check owner and mode';
+    findings.error('ERR_IDENTITY_FILE', { file }, `\`${file}\` cannot be read: ${code}`, hint);
+    return null;
+  }
+}
+
+/** Bundles and CRLs by trust domain, as read; those that cannot be read are left out. */
+export interface TrustFiles {
+  readonly bundles: ReadonlyMap<string, FileContent>;
+  readonly crls: ReadonlyMap<string, FileContent>;
+}
+
+/** The bundle and CRL files of any number of trust domains. */
+export async function readTrustFiles(
+  files: { readonly bundleFiles: FilesByDomain; readonly crlFiles: FilesByDomain },
+  findings: Findings,
+): Promise<TrustFiles> {
+  return {
+    bundles: await readAll(files.bundleFiles, findings, IDENTITY_FILE_BYTES_MAX),
+    crls: await readAll(files.crlFiles, findings, CRL_FILE_BYTES_MAX),
+  };
+}
+
+/** Paths by trust domain. */
+export type FilesByDomain = Readonly<Record<string, string>>;
+
+async function readAll(
+  files: FilesByDomain,
+  findings: Findings,
+  bytesMax: number,
+): Promise<ReadonlyMap<string, FileContent>> {
+  const contents = new Map<string, FileContent>();
+  for (const [name, file] of Object.entries(files)) {
+    const content = await readLimited(file, findings, bytesMax);
+    if (content !== null) contents.set(name, content);
+  }
+  return contents;
+}
+
+/** Everything that was read, as one text. */
+export const contentsKey = (parts: Iterable<FileContent>): string =>
+  [...parts].map((part) => `${part.file}\0${part.bytes.toString('latin1')}`).join('\0\0');
