@@ -31,6 +31,7 @@ class JoinedSource extends SourceBase<IdentityState> {
   readonly #reserved: ReadonlySet<TrustDomain>;
   readonly #stops: readonly (() => void)[];
   #leftOut: readonly Diagnostic[] = [];
+  #changedId: readonly Diagnostic[] = [];
   #generation = 0;
 
   constructor({ svid, others, reserved }: JoinOptions) {
@@ -53,7 +54,8 @@ class JoinedSource extends SourceBase<IdentityState> {
 
   /** As the sources say it now: one may have become well without an event. */
   override problems(): readonly Diagnostic[] {
-    return [...[this.#svid, ...this.#others].flatMap((source) => source.problems()), ...this.#leftOut];
+    const found = [this.#svid, ...this.#others].flatMap((source) => source.problems());
+    return [...found, ...this.#changedId, ...this.#leftOut];
   }
 
   #tell(): void {
@@ -62,7 +64,7 @@ class JoinedSource extends SourceBase<IdentityState> {
 
   #join(): void {
     const own = this.#svid.current();
-    if (own === null) return;
+    if (own === null || this.#isSomebodyElse(own)) return this.#tell();
     const bundles = new Map<TrustDomain, TrustBundle>(own.bundles);
     const crls = new Map<TrustDomain, readonly Crl[]>(own.crls);
     for (const other of this.#others) {
@@ -78,6 +80,23 @@ class JoinedSource extends SourceBase<IdentityState> {
     const generation = ++this.#generation;
     this.publish({ ...own, bundles, crls, trustAnchorsPem: trustAnchorsPem(bundles), generation });
     this.#tell();
+  }
+
+  /** The policies in force are those of the first SVID's workload: another one would be judged by them. */
+  #isSomebodyElse({ spiffeId }: IdentityState): boolean {
+    const first = this.current()?.spiffeId;
+    const changed = first !== undefined && first.uri !== spiffeId.uri;
+    this.#changedId = changed
+      ? [
+          {
+            severity: 'error',
+            code: 'ERR_IDENTITY_CHANGED',
+            message: `the new SVID is \`${spiffeId.uri}\`, this process runs as \`${first.uri}\``,
+            hint: 'restart to run as the new one; the last good SVID serves until it expires',
+          },
+        ]
+      : [];
+    return changed;
   }
 
   #leaveOutReserved(bundles: Map<TrustDomain, TrustBundle>, own: TrustDomain): void {

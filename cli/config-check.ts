@@ -48,12 +48,19 @@ async function diagnosticsOf(file: string): Promise<readonly Diagnostic[]> {
 
 /** The check may run elsewhere than the proxy, so what is not there yet is no error. */
 function missingFiles({ file, identity, policy, tracing }: Config): Diagnostic[] {
-  const { certificate, key, bundles, crls } = identity.files;
+  const { files, issuer, federation, crls } = identity;
+  const byDomain = (section: string, paths: Readonly<Record<string, string>> = {}) =>
+    Object.entries(paths).map(([domain, path]) => [`${section}."${domain}"`, path] as const);
   const named = [
-    ['identity.files.certificate', certificate],
-    ['identity.files.key', key],
-    ...Object.entries(bundles).map(([domain, path]) => [`identity.files.bundles."${domain}"`, path]),
-    ...Object.entries(crls).map(([domain, path]) => [`identity.files.crls."${domain}"`, path]),
+    ['identity.files.certificate', files?.certificate],
+    ['identity.files.key', files?.key],
+    ...byDomain('identity.files.bundles', files?.bundles),
+    ...byDomain('identity.files.crls', files?.crls),
+    ['identity.issuer.serviceAccountTokenFile', issuer?.serviceAccountTokenFile ?? undefined],
+    ['identity.issuer.bundle', issuer?.bundle ?? undefined],
+    ...federation.map(({ file: path }, i) => [`identity.federation[${i}].file`, path ?? undefined] as const),
+    ...federation.map(({ ca }, i) => [`identity.federation[${i}].ca`, ca ?? undefined] as const),
+    ...byDomain('identity.crls', crls),
     ...policy.files.map((path, i) => [`policy.files[${i}]`, path]),
     ['tracing.ca', tracing?.ca ?? undefined],
   ] as const;

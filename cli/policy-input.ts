@@ -102,12 +102,15 @@ const DEFAULT_OPTIONS: Omit<PolicyOptions, 'localTrustDomain'> = {
 async function workloadOf(config: Config): Promise<Workload> {
   const { namespace, serviceAccount, labels } = config.workload;
   if (namespace !== undefined) return { namespace, serviceAccount: serviceAccount ?? null, labels };
-  const file = config.identity.files.certificate;
+  const file = config.identity.files?.certificate;
+  const hint = 'set workload.namespace, or check the certificate with `sallyport certs inspect`';
+  if (file === undefined)
+    throw new SallyportError('ERR_CONFIG_WORKLOAD', 'the SVID is not in a file, so it is not known here', {
+      hint: 'set workload.namespace and workload.serviceAccount',
+    });
   const spiffeId = await readSpiffeId(file);
   if (spiffeId === null)
-    throw new SallyportError('ERR_CONFIG_WORKLOAD', `no SPIFFE ID could be read from \`${file}\``, {
-      hint: 'set workload.namespace, or check the certificate with `sallyport certs inspect`',
-    });
+    throw new SallyportError('ERR_CONFIG_WORKLOAD', `no SPIFFE ID could be read from \`${file}\``, { hint });
   return resolveWorkload(config, spiffeId);
 }
 

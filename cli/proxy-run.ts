@@ -1,24 +1,25 @@
 // The composition root of `sallyport proxy`: opens the sources, starts the proxy on them, and ends on a
 // signal.
 import { open, readFile } from 'node:fs/promises';
-import { openFileSource } from '../certs/files/file-source.ts';
 import type { SvidSource } from '../certs/source.ts';
-import { systemClock } from '../core/clock.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { type Config, type ResolvedWorkload, resolveWorkload } from '../core/config/config.ts';
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
 import { createFilePolicySource, type PolicySource } from '../policy/source.ts';
 import type { Loader } from '../policy/worker-client.ts';
 import { readDescriptorUse } from '../proxy/descriptors.ts';
-import { startManagement } from '../proxy/management.ts';
+import { type Management, sourcesOf, startManagement } from '../proxy/management.ts';
 import { followReadiness } from '../proxy/readiness.ts';
 import { openSink } from '../proxy/record/line-sink.ts';
 import { LineWriter } from '../proxy/record/line-writer.ts';
 import { createLogger, type Logger } from '../proxy/record/logger.ts';
 import type { SpanSink } from '../proxy/record/record.ts';
 import { type ProxyDeps, ProxyServer } from '../proxy/server.ts';
+import { waitingSources } from '../proxy/waiting.ts';
 import { policyOptionsOf } from './policy-options.ts';
 import { followConfig } from './proxy-config.ts';
 import type { FileEdits, StopSignals } from './proxy-events.ts';
+import { openIdentity } from './proxy-identity.ts';
 import { packageVersion } from './version.ts';
 
 /** What `sallyport proxy` has at hand once the configuration is read. */
@@ -41,6 +42,11 @@ export async function runProxy(run: ProxyRun): Promise<void> {
   const writer = new LineWriter({ sink: openSink(STDOUT, clock), clock });
   const logger = createLogger({ lines: writer, level: config.log.level, fields: config.log.fields });
   if (config.flows.file !== null) await checkWritable(config.flows.file);
+  const version = packageVersion();
+  const wait = startWait(run, clock, logger);
+  // Probes are answered from here on: an agent may let this workload wait for its identity.
+  const defect = (error: unknown): void => logger.error('contained a defect', { err: error });
+  const management = await startManagement(config, waitingSources({ config, version, ...wait }), defect);
   const followPolicies = (workload: ResolvedWorkload): PolicySource =>
     createFilePolicySource({
       paths: config.policy.files,
@@ -54,21 +60,39 @@ export async function runProxy(run: ProxyRun): Promise<void> {
   let policy = said === null ? null : followPolicies(said);
   let svid: SvidSource | null = null;
   try {
-    const askedMs = clock.monotonicMs();
-    svid = await openSvidSource(config);
-    const identityWaitMs = clock.monotonicMs() - askedMs;
+    svid = await openIdentity(config, { clock, random: Math.random, onWaiting: wait.tell });
+    const identityWaitMs = wait.waitedMs();
     const workload = workloadOf(config, svid);
     policy ??= followPolicies(workload);
-    const version = packageVersion();
     const spans = await openSpans({ config, workload, clock, logger, version });
     const descriptors = readDescriptorUse();
     const authorities = await readAuthorities(config);
     const known = { config, workload, policy, svid, identityWaitMs, authorities, version, descriptors };
-    await serve({ ...known, clock, logger, writer, spans }, run);
+    await serve({ ...known, clock, logger, writer, spans }, management, run);
   } finally {
     policy?.close();
     svid?.close();
+    await management.close();
   }
+}
+
+/** The time until the first SVID, and what is known about why it takes so long. */
+function startWait(
+  { config }: ProxyRun,
+  clock: Clock,
+  logger: Logger,
+): { reason: () => string | null; waitedMs: () => number; tell: (why: Diagnostic) => void } {
+  const askedMs = clock.monotonicMs();
+  let last: string | null = null;
+  return {
+    reason: () => last,
+    waitedMs: () => clock.monotonicMs() - askedMs,
+    tell(why) {
+      if (why.message === last) return;
+      last = why.message;
+      logger.warn('waiting for the first SVID', { ...why, trustDomain: config.identity.trustDomain });
+    },
+  };
 }
 
 /** The workload when the configuration leaves nothing to the SVID. */
@@ -97,12 +121,16 @@ async function openSpans(
 }
 
 /** From the first load to the end of the shutdown. */
-async function serve(deps: ProxyDeps, { signals, edits, loader }: ProxyRun): Promise<void> {
+async function serve(
+  deps: ProxyDeps,
+  management: Management,
+  { signals, edits, loader }: ProxyRun,
+): Promise<void> {
   const { config, policy, svid, logger } = deps;
   const server = new ProxyServer(deps);
   svid?.onProblem((problems) => report(logger, 'identity update refused, the last good one stays', problems));
   report(logger, 'identity findings', svid?.problems() ?? []);
-  const management = await startManagement(server, deps); // not ready, while the policies are loaded
+  management.serve(sourcesOf(server, deps)); // not ready, while the policies are loaded
   try {
     server.prepare();
     await policy.ready;
@@ -121,19 +149,7 @@ async function serve(deps: ProxyDeps, { signals, edits, loader }: ProxyRun): Pro
     stopFollowing();
   } finally {
     await server.close();
-    await management.close();
   }
-}
-
-function openSvidSource(config: Config): Promise<SvidSource> {
-  const { files } = config.identity;
-  return openFileSource({
-    trustDomain: config.identity.trustDomain,
-    certificateFile: files.certificate,
-    keyFile: files.key,
-    bundleFiles: files.bundles,
-    crlFiles: files.crls,
-  });
 }
 
 /** The CA files that destinations name. @throws ERR_CONFIG_AUTHORITY */

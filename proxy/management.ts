@@ -1,26 +1,47 @@
 // The status and admin addresses of one proxy: what probes, Prometheus and people on the machine can ask.
+import type { Config } from '../core/config/config.ts';
 import { ruleIds } from '../policy/table.ts';
 import { readinessOf } from './readiness.ts';
+import type { Exposition } from './record/metrics-render.ts';
 import type { ProxyDeps, ProxyServer } from './server.ts';
 import { type AdminSources, createAdminServer } from './status/admin-server.ts';
 import { type LocalServer, listen } from './status/local-server.ts';
-import { createStatusServer } from './status/status-server.ts';
+import { createStatusServer, type ReadinessProbe } from './status/status-server.ts';
+
+/** What the two addresses answer with. */
+export interface ManagementSources {
+  readonly readiness: ReadinessProbe;
+  readonly metrics: () => Promise<Exposition>;
+  readonly admin: AdminSources;
+}
 
 /** Both servers, bound. */
 export interface Management {
   readonly status: LocalServer;
   readonly admin: LocalServer;
+  /** Answers from `sources` from now on. */
+  serve(sources: ManagementSources): void;
   close(): Promise<void>;
 }
 
-/** Binds both addresses. @throws ERR_LISTEN_FAILED */
-export async function startManagement(proxy: ProxyServer, deps: ProxyDeps): Promise<Management> {
-  const defect = (error: unknown): void => proxy.runtime.defect(error);
-  const readiness = () => readinessOf(proxy, deps);
-  const statusServer = createStatusServer({ readiness, metrics: () => proxy.recorder.expose(), defect });
-  const adminServer = createAdminServer({ sources: adminSources(proxy, deps), defect });
-  const status = await listen(statusServer, { ...deps.config.status.address, key: 'status.address' });
-  const admin = await listen(adminServer, { ...deps.config.admin.address, key: 'admin.address' }).catch(
+/**
+ * Binds both addresses, before there is a proxy: probes are answered from the start.
+ * @throws ERR_LISTEN_FAILED
+ */
+export async function startManagement(
+  config: Config,
+  first: ManagementSources,
+  defect: (error: unknown) => void,
+): Promise<Management> {
+  let sources = first;
+  const statusServer = createStatusServer({
+    readiness: () => sources.readiness(),
+    metrics: () => sources.metrics(),
+    defect,
+  });
+  const adminServer = createAdminServer({ sources: () => sources.admin, defect });
+  const status = await listen(statusServer, { ...config.status.address, key: 'status.address' });
+  const admin = await listen(adminServer, { ...config.admin.address, key: 'admin.address' }).catch(
     async (error) => {
       await status.close();
       throw error;
@@ -29,11 +50,21 @@ export async function startManagement(proxy: ProxyServer, deps: ProxyDeps): Prom
   return {
     status,
     admin,
+    serve(next) {
+      sources = next;
+    },
     async close() {
       await Promise.all([status.close(), admin.close()]);
     },
   };
 }
+
+/** What a proxy that knows who it is says about itself. */
+export const sourcesOf = (proxy: ProxyServer, deps: ProxyDeps): ManagementSources => ({
+  readiness: () => readinessOf(proxy, deps),
+  metrics: () => proxy.recorder.expose(),
+  admin: adminSources(proxy, deps),
+});
 
 function adminSources(proxy: ProxyServer, deps: ProxyDeps): AdminSources {
   return {

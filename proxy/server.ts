@@ -110,6 +110,9 @@ export class ProxyServer {
     const state = svid?.current() ?? null;
     if (state !== null) this.identity = createOwnIdentity(state, this.minTlsVersion());
     svid?.onChange((next) => this.identityChanged(next));
+    svid?.onProblem((problems) => {
+      if (problems.some(({ severity }) => severity === 'error')) this.recorder.identityUpdated('refused');
+    });
   }
 
   /** Follows the policies, whose first load is done, and listens. @throws ERR_LISTEN_FAILED */
@@ -176,8 +179,10 @@ export class ProxyServer {
     } catch (error) {
       // The last good context stays; the source verified the set, so this is OpenSSL's opinion alone.
       this.deps.logger.error('openssl refuses the new identity, the old one stays', { err: error });
+      this.recorder.identityUpdated('refused');
       return;
     }
+    this.recorder.identityUpdated('ok');
     this.deps.logger.info('identity swapped', { generation: state.generation, id: state.spiffeId.uri });
     this.guard.identityChanged(this.identity);
     for (const { upstreams } of this.listeners) upstreams.identityChanged(this.identity);
@@ -258,6 +263,8 @@ export class ProxyServer {
         policyLoadedMs: () => policy.current().loadedAtMs,
         emergencyRules: () => policy.emergencyRules(),
         svidExpiryMs: () => svid?.current()?.notAfterMs ?? null,
+        identityProblems: () =>
+          svid?.problems().filter(({ severity }) => severity === 'error').length ?? null,
         identityWaitMs: () => this.deps.identityWaitMs,
       },
     });

@@ -33,5 +33,9 @@ export function softerThanEnforce(config: Config, mode: 'enforce' | 'audit'): So
 /** `audit; listener web: mtls=permissive`, or `enforce`. */
 export function effectiveMode(softer: readonly Softer[]): string {
   if (softer.length === 0) return 'enforce';
-  return softer.map((s) => (s.listener === null ? s.mode : `listener ${s.listener}: ${s.mode}`)).join('; ');
+  return softer.map(softerText).join('; ');
 }
+
+/** `listener web: mtls=permissive`. */
+export const softerText = ({ listener, mode }: Softer): string =>
+  listener === null ? mode : `listener ${listener}: ${mode}`;

@@ -29,6 +29,9 @@ export type DestinationConfig = ParsedListener['destinations'][number];
 /** Where spans go, and which requests have one. */
 export type TracingConfig = NonNullable<ParsedConfig['tracing']>;
 
+/** One foreign trust domain. */
+export type FederationConfig = ParsedConfig['identity']['federation'][number];
+
 type ParsedListener = ParsedConfig['listeners'][number];
 
 /** Everything that drives the proxy. Plain data: it may be cloned to another thread or process. */
@@ -49,21 +52,12 @@ export interface ResolvedWorkload {
 export function resolveConfig(parsed: ParsedConfig, file: string): Config {
   const folder = dirname(resolve(file));
   const absolute = (path: string): string => resolve(folder, path);
-  const { files } = parsed.identity;
   const { tracing } = parsed;
   return {
     ...parsed,
     ...(tracing && { tracing: { ...tracing, ca: tracing.ca === null ? null : absolute(tracing.ca) } }),
     file: resolve(file),
-    identity: {
-      ...parsed.identity,
-      files: {
-        certificate: absolute(files.certificate),
-        key: absolute(files.key),
-        bundles: mapValues(files.bundles, absolute),
-        crls: mapValues(files.crls, absolute),
-      },
-    },
+    identity: resolveIdentity(parsed.identity, absolute),
     listeners: parsed.listeners.map((l) => ({
       ...l,
       upstream: l.upstream ?? null,
@@ -73,6 +67,36 @@ export function resolveConfig(parsed: ParsedConfig, file: string): Config {
     })),
     policy: { ...parsed.policy, files: parsed.policy.files.map(absolute) },
     flows: { ...parsed.flows, file: parsed.flows.file === null ? null : absolute(parsed.flows.file) },
+  };
+}
+
+function resolveIdentity(
+  parsed: ParsedConfig['identity'],
+  absolute: (path: string) => string,
+): ParsedConfig['identity'] {
+  const { files, issuer, federation, crls } = parsed;
+  const orNone = (path: string | null): string | null => (path === null ? null : absolute(path));
+  return {
+    ...parsed,
+    ...(files && {
+      files: {
+        certificate: absolute(files.certificate),
+        key: absolute(files.key),
+        bundles: mapValues(files.bundles, absolute),
+        crls: mapValues(files.crls, absolute),
+      },
+    }),
+    ...(issuer && {
+      issuer: {
+        ...issuer,
+        state: absolute(issuer.state),
+        joinTokenFile: orNone(issuer.joinTokenFile),
+        serviceAccountTokenFile: orNone(issuer.serviceAccountTokenFile),
+        bundle: orNone(issuer.bundle),
+      },
+    }),
+    federation: federation.map((f) => ({ ...f, file: orNone(f.file), ca: orNone(f.ca) })),
+    crls: mapValues(crls, absolute),
   };
 }
 

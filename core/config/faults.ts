@@ -3,53 +3,18 @@
 
 import { parseIp } from '../ip.ts';
 import type { Config, ListenerConfig } from './config.ts';
+import type { ConfigFault } from './config-fault.ts';
+import { identityFaults } from './identity-faults.ts';
 import { type Address, formatAddress, isLoopback } from './values.ts';
-
-/** A rule between keys that does not hold, at the key that should change. */
-export interface ConfigFault {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-  readonly hint: string;
-}
 
 /** Everything in which the keys contradict each other. */
 export function configFaults(config: Config): ConfigFault[] {
-  return [...trustFaults(config), ...listenerFaults(config), ...addressFaults(config), ...logFaults(config)];
-}
-
-function trustFaults({ identity, policy }: Config): ConfigFault[] {
-  const { trustDomain, files } = identity;
-  const faults: ConfigFault[] = [];
-  if (!Object.hasOwn(files.bundles, trustDomain))
-    faults.push({
-      path: ['identity', 'files', 'bundles'],
-      message: `\`identity.files.bundles\` has no bundle for the own trust domain \`${trustDomain}\``,
-      hint: `add \`${trustDomain}: ca.pem\``,
-    });
-  for (const domain of Object.keys(files.crls))
-    if (!Object.hasOwn(files.bundles, domain))
-      faults.push({
-        path: ['identity', 'files', 'crls', domain],
-        message: `\`${domain}\` has a CRL but no bundle`,
-        hint: 'add its bundle to identity.files.bundles, or remove the CRL',
-      });
-  // A foreign CA could otherwise issue what policies read as one of our own identities.
-  const impersonates = (domain: string): boolean =>
-    domain !== trustDomain && Object.hasOwn(files.bundles, domain);
-  for (const [index, alias] of policy.trustDomainAliases.entries())
-    if (impersonates(alias))
-      faults.push({
-        path: ['policy', 'trustDomainAliases', index],
-        message: `\`${alias}\` stands for the own trust domain and has a bundle of its own: its CA could impersonate every workload here`,
-        hint: 'remove the alias, or the bundle',
-      });
-  if (impersonates('cluster.local'))
-    faults.push({
-      path: ['identity', 'files', 'bundles', 'cluster.local'],
-      message: '`cluster.local` in a policy stands for the own trust domain, so it may not have a bundle',
-      hint: 'give that trust domain another name, or remove its bundle',
-    });
-  return faults;
+  return [
+    ...identityFaults(config),
+    ...listenerFaults(config),
+    ...addressFaults(config),
+    ...logFaults(config),
+  ];
 }
 
 function listenerFaults({ listeners }: Config): ConfigFault[] {

@@ -8,17 +8,16 @@ import {
   fraction,
   optionalSection,
   optionalText,
-  requiredTextMap,
   requiredTexts,
   section,
   sections,
-  text,
   textMap,
   textOr,
   texts,
 } from './fields.ts';
+import { identity } from './identity.ts';
 import { listener } from './listener.ts';
-import { listenAddressOr, path, pathOrNone } from './places.ts';
+import { listenAddressOr, pathOrNone } from './places.ts';
 import {
   ACCOUNT,
   LABEL_KEY,
@@ -45,26 +44,6 @@ const workload = {
     'Its service account; another than the SVID’s is an error.',
   ),
   labels: textMap({ key: LABEL_KEY, value: LABEL_VALUE }, 'What the selectors of policies match.'),
-};
-
-const identity = {
-  trustDomain: text(TRUST_DOMAIN, 'The own trust domain.'),
-  files: section(
-    {
-      certificate: path('The own X509-SVID in PEM, the leaf first, then intermediates.'),
-      key: path('Its private key in PEM.'),
-      bundles: requiredTextMap(
-        { key: TRUST_DOMAIN, value: PATH_RULE },
-        'CA certificates in PEM by trust domain, the own one included.',
-      ),
-      crls: textMap({ key: TRUST_DOMAIN, value: PATH_RULE }, 'Revocation lists by trust domain.'),
-    },
-    'Watched, and swapped in together once they verify.',
-  ),
-  graceAfterExpiry: duration(
-    { default: '0s', min: '0s', max: '24h' },
-    'How long an expired SVID of a peer is still accepted. Fail-open: counted and logged as such.',
-  ),
 };
 
 const policy = {
@@ -109,7 +88,7 @@ const LISTENERS_MAX = 64;
 export const configSchema = section(
   {
     workload: optionalSection(workload, 'The workload that this proxy stands before.'),
-    identity: section(identity, 'Who this proxy is and whom it trusts.'),
+    identity,
     listeners: sections(listener, LISTENERS_MAX, 'Where requests come in.'),
     policy: section(policy, 'What is allowed.'),
     status: optionalSection(

@@ -2,6 +2,7 @@
 // meanwhile.
 
 import { verifyPeer } from '../../certs/verify-peer.ts';
+import type { Reason } from '../../core/reasons.ts';
 import type { HttpListenerContext } from '../listener-context.ts';
 import type { Peer } from '../peer.ts';
 import type { OwnIdentity } from '../tls/own-identity.ts';
@@ -9,8 +10,9 @@ import type { OwnIdentity } from '../tls/own-identity.ts';
 /** `drain`: no further request. `end`: what runs is ended by force. */
 export type LifetimeStep = 'live' | 'drain' | 'end';
 
-// A request in flight when its caller's identity is withdrawn may finish within this time.
-const WITHDRAWN_DRAIN_MS = 10_000;
+// A request in flight when its caller's identity is withdrawn may finish within this time: with the second
+// that a revocation takes to arrive and the sweeper's, a connection is gone within 5 s.
+const WITHDRAWN_DRAIN_MS = 3_000;
 
 export class Lifetime {
   private readonly context: HttpListenerContext;
@@ -27,7 +29,8 @@ export class Lifetime {
 
   /** What the connection has to do now. */
   step(nowMs: number): LifetimeStep {
-    if (this.context.runtime.sweeper.wallMs >= this.peer.expiresAtMs) this.withdraw('its SVID expired');
+    if (this.context.runtime.sweeper.wallMs >= this.peer.expiresAtMs)
+      this.withdraw('expired-certificate', 'its SVID expired');
     if (nowMs >= this.forcedMs) return 'end';
     const withdrawn = this.forcedMs !== Number.POSITIVE_INFINITY;
     return withdrawn || nowMs >= this.agedMs ? 'drain' : 'live';
@@ -41,14 +44,15 @@ export class Lifetime {
       nowMs: runtime.clock.now(),
       graceAfterExpiryMs,
     });
-    if (!verdict.ok) this.withdraw(verdict.message);
+    if (!verdict.ok) this.withdraw(verdict.reason, verdict.message);
     return verdict.ok;
   }
 
-  private withdraw(why: string): void {
+  private withdraw(reason: Reason, why: string): void {
     if (this.forcedMs !== Number.POSITIVE_INFINITY) return;
     const { runtime, ref } = this.context;
     this.forcedMs = runtime.sweeper.nowMs + WITHDRAWN_DRAIN_MS;
+    runtime.recorder.revoked(ref, reason);
     runtime.notice('identity-withdrawn', `connection ${this.peer.record.id} on listener ${ref.name}: ${why}`);
   }
 }

@@ -14,7 +14,9 @@ export interface MetricFacts {
   emergencyRules(): number;
   /** Wall milliseconds at which the own SVID expires. */
   svidExpiryMs(): number | null;
-  /** Milliseconds that the start waited for the first SVID; null without one. */
+  /** Errors that the sources of the identity have now; null before the first state. */
+  identityProblems(): number | null;
+  /** Milliseconds that the start waited for the first SVID, or waits now; null without TLS. */
   identityWaitMs(): number | null;
 }
 
@@ -114,6 +116,9 @@ function readRequests(metrics: Metrics, to: SampleMap): void {
   metrics.http2Errors.each((listener, reason, value) => {
     to.add('sallyport_http2_errors_total', [to.listener(listener), reason], value);
   });
+  metrics.revocations.each((listener, reason, value) => {
+    to.add('sallyport_revocations_total', [to.listener(listener), reason], value);
+  });
   metrics.failOpen.each((listener, reason, value) => {
     to.add('sallyport_fail_open_total', [to.listener(listener), reason], value);
   });
@@ -164,6 +169,9 @@ function readFacts(facts: MetricFacts, metrics: Metrics, to: SampleMap): void {
   to.add('sallyport_emergency_rules', [], facts.emergencyRules());
   to.add('sallyport_svid_expiry_timestamp_seconds', [], seconds(facts.svidExpiryMs()));
   to.add('sallyport_identity_wait_seconds', [], seconds(facts.identityWaitMs()));
+  to.add('sallyport_identity_problems', [], facts.identityProblems());
+  to.add('sallyport_identity_updates_total', ['ok'], metrics.identityUpdates.ok);
+  to.add('sallyport_identity_updates_total', ['refused'], metrics.identityUpdates.refused);
   to.add('sallyport_build_info', [facts.version, process.versions.node], 1);
 }
 

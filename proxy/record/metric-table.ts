@@ -73,7 +73,19 @@ export const METRICS = {
   sallyport_policy_last_success_timestamp_seconds: gauge([], 'When a policy load last succeeded, Unix time'),
   sallyport_emergency_rules: gauge([], 'Emergency rules in force'),
   sallyport_svid_expiry_timestamp_seconds: gauge([], 'When the SVID of this workload expires, Unix time'),
-  sallyport_identity_wait_seconds: gauge([], 'How long the start waited for the first SVID'),
+  sallyport_identity_wait_seconds: gauge([], 'How long the start waited for the first SVID, or waits now'),
+  sallyport_identity_updates_total: counter(
+    ['result'],
+    'New certificates, keys, bundles and CRLs by result: ok, or refused, which leaves the last good ones',
+  ),
+  sallyport_identity_problems: gauge(
+    [],
+    'Errors that the sources of identity and bundles have now; the last good state serves meanwhile',
+  ),
+  sallyport_revocations_total: counter(
+    ['listener', 'reason'],
+    'Live connections ended because the identity of the caller was withdrawn: revoked, expired, or its bundle gone',
+  ),
   sallyport_upstream_errors_total: counter(
     ['listener', 'reason'],
     'Failures of the application behind the proxy, by reason',

@@ -28,7 +28,9 @@ export class Metrics {
   readonly http2Errors: ReasonCounters;
   /** By listener, then gRPC status. */
   readonly grpcResponses: Float64Array;
+  readonly revocations: ReasonCounters;
   readonly failOpen: ReasonCounters;
+  readonly identityUpdates = { ok: 0, refused: 0 };
   readonly plaintext: Float64Array;
   readonly bytesIn: Float64Array;
   readonly bytesOut: Float64Array;
@@ -50,6 +52,7 @@ export class Metrics {
     this.upstreamErrors = new ReasonCounters(index, n);
     this.http2Errors = new ReasonCounters(index, n);
     this.grpcResponses = new Float64Array(n * GRPC_STATUSES);
+    this.revocations = new ReasonCounters(index, n);
     this.failOpen = new ReasonCounters(index, n);
     this.plaintext = new Float64Array(n);
     this.bytesIn = new Float64Array(n);
@@ -103,8 +106,17 @@ export class Metrics {
     this.http2Errors.add(listener.index, reason);
   }
 
+  revoked(listener: ListenerRef, reason: Reason): void {
+    this.revocations.add(listener.index, reason);
+  }
+
   failedOpen(listener: ListenerRef, reason: Reason): void {
     this.failOpen.add(listener.index, reason);
+  }
+
+  /** Counts one update of the identity: certificate, key, bundles and CRLs. */
+  identityUpdated(result: LoadResult): void {
+    this.identityUpdates[result]++;
   }
 
   /** Counts one load of a policy source. */

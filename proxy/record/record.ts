@@ -131,6 +131,8 @@ export interface Recorder {
   upstreamError(listener: ListenerRef, reason: Reason): void;
   /** An HTTP/2 connection ended, or a stream was refused, because of what the caller did to the protocol. */
   http2Error(listener: ListenerRef, reason: Reason): void;
+  /** A live connection is ended because the identity of its caller expired or was withdrawn. */
+  revoked(listener: ListenerRef, reason: Reason): void;
   /** What `request` cannot see, such as grace after expiry; audit mode is counted by `request` itself. */
   failOpen(listener: ListenerRef, reason: Reason): void;
 }

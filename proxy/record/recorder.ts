@@ -35,6 +35,7 @@ export interface LiveRecorder extends Recorder {
   /** The policies were swapped: their header names are what log lines may show. */
   policySwapped(headerNames: readonly string[]): void;
   policyLoaded(source: string, result: LoadResult): void;
+  identityUpdated(result: LoadResult): void;
   /** For `/metrics`. */
   expose(): Promise<Exposition>;
   /** For `/flows`: JSON objects. */
@@ -80,9 +81,11 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     connectionActive: (listener, active) => metrics.connectionActive(listener, active),
     upstreamError: (listener, reason) => metrics.upstreamError(listener, reason),
     http2Error: (listener, reason) => metrics.http2Error(listener, reason),
+    revoked: (listener, reason) => metrics.revoked(listener, reason),
     failOpen: (listener, reason) => metrics.failedOpen(listener, reason),
     policySwapped: (headerNames) => log.setHeaders(headerNames),
     policyLoaded: (source, result) => metrics.policyLoaded(source, result),
+    identityUpdated: (result) => metrics.identityUpdated(result),
     expose: () => render.expose(),
     flowTexts: () => flows.texts(),
     start: () => flows.start(),
@@ -108,6 +111,7 @@ export function createNoopRecorder(): Recorder {
     connectionActive: nothing,
     upstreamError: nothing,
     http2Error: nothing,
+    revoked: nothing,
     failOpen: nothing,
   };
 }

@@ -25,7 +25,7 @@ const MASK = '[redacted]';
 
 /** Makes the admin server; `listen` binds it. */
 export function createAdminServer(options: {
-  sources: AdminSources;
+  sources: () => AdminSources;
   defect: (error: unknown) => void;
 }): Server {
   const { sources, defect } = options;
@@ -33,10 +33,10 @@ export function createAdminServer(options: {
     defect,
     admits: isLoopbackHost,
     routes: new Map<string, Handler>([
-      ['/policy', () => json(pretty(sources.policy()))],
-      ['/connections', () => json(jsonArray(texts(sources.connections())))],
-      ['/flows', () => json(jsonArray(sources.flowTexts()))],
-      ['/config', () => json(pretty(redacted(sources.config())))],
+      ['/policy', () => json(pretty(sources().policy()))],
+      ['/connections', () => json(jsonArray(texts(sources().connections())))],
+      ['/flows', () => json(jsonArray(sources().flowTexts()))],
+      ['/config', () => json(pretty(redacted(sources().config())))],
     ]),
   });
 }

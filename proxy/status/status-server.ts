@@ -9,6 +9,8 @@ export interface Readiness {
   readonly reasons: readonly string[];
   /** Everything softer than enforce, one line each: audit, permissive, off, allow-when-unselected, grace. */
   readonly softer: readonly string[];
+  /** What is not well and does not stop traffic yet. */
+  readonly warnings: readonly string[];
 }
 
 /** Collects readiness from those who know. */
@@ -37,11 +39,12 @@ export function createStatusServer(options: {
   });
 }
 
-function readinessAnswer({ reasons, softer }: Readiness): ReturnType<typeof text> {
+function readinessAnswer({ reasons, softer, warnings }: Readiness): ReturnType<typeof text> {
   const ready = reasons.length === 0;
   return text(ready ? 200 : 503, [
     ready ? 'ready' : 'not ready',
     ...reasons.map((reason) => `reason: ${reason}`),
     ...softer.map((line) => `softer than enforce: ${line}`),
+    ...warnings.map((line) => `warning: ${line}`),
   ]);
 }

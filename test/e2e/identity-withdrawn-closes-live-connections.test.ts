@@ -14,7 +14,9 @@ files:
   key: server.key
   bundles: { example.org: ca.pem }
   crls: { example.org: ca.crl }`;
-const FORCED_MS = 10_000;
+const FORCED_MS = 3_000;
+const ended = (reason: string): Promise<number> =>
+  metric(stage, `sallyport_revocations_total{listener="inbound",reason="${reason}"}`);
 
 let stage: Stage;
 let application: Application;
@@ -103,6 +105,7 @@ test('a removed CA: idle closed at once, in flight drained, half a head never se
   expect(await stuck.end(FORCED_MS * 2)).toBe('');
   expect(performance.now() - withdrawnMs).toBeGreaterThan(FORCED_MS - 1_000);
   expect(targets(application)).not.toContain('/half');
+  expect(await ended('untrusted-certificate')).toBe(4);
   await stillServed(other);
   other.socket.destroy();
   await proxy.line((line) => line['reason'] === 'identity-withdrawn' && line['http'] !== undefined);
@@ -148,6 +151,7 @@ test('a certificate that comes on the CRL: its connection ends, the caller’s o
   revokedSerials.push(issued.serial);
   writeCrl();
   await revoked.end();
+  expect(await ended('revoked-certificate')).toBe(1);
   await stillServed(stays);
   stays.socket.destroy();
   const again = await call(stage, files);
@@ -167,6 +171,7 @@ test('an SVID that expires on a live connection: idle closed, in flight finished
   expect(Date.now()).toBeGreaterThanOrEqual(firstEnd - 50);
   held.get('/slow/brief')?.send(OK);
   expect(await finishing.end()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*ok$/);
+  expect(await ended('expired-certificate')).toBe(2);
   await stillServed(other);
   other.socket.destroy();
   expect(

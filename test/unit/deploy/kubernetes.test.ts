@@ -104,7 +104,9 @@ describe('the example', () => {
       at(resource('Deployment', 'cart'), 'spec', 'template', 'metadata', 'labels'),
     );
     const mounts = [0, 1, 2].map((index) => String(at(sidecar, 'volumeMounts', index, 'mountPath')));
-    const { certificate, key, bundles } = config.identity.files;
+    const { files } = config.identity;
+    if (files === undefined) throw new Error('the manifest has identity files');
+    const { certificate, key, bundles } = files;
     for (const path of [certificate, key, ...Object.values(bundles), ...config.policy.files]) {
       expect(
         mounts.some((mount) => `${path}/`.startsWith(`${mount}/`)),

@@ -48,6 +48,8 @@ const EXPECTED: Config = {
       bundles: { 'example.org': '/etc/sallyport/ca.pem' },
       crls: {},
     },
+    federation: [],
+    crls: {},
     graceAfterExpiry: 0,
   },
   listeners: [
@@ -175,7 +177,7 @@ describe('accepted', () => {
     {
       name: 'an absolute path',
       text: edit('tls.crt', '/run/tls.crt'),
-      read: (c) => c.identity.files.certificate,
+      read: (c) => c.identity.files?.certificate,
       expect: '/run/tls.crt',
     },
     {

@@ -95,11 +95,6 @@ describe('refused, with place and hint', () => {
       expect: [/^2:3 ERR_CONFIG_MISSING `identity.trustDomain` is missing \| allowed: a trust domain/],
     },
     // not built
-    {
-      name: 'workloadApi',
-      text: edit('  trustDomain', '  workloadApi: { socket: unix:///run/agent.sock }\n  trustDomain'),
-      expect: [/^2:3 ERR_CONFIG_NOT_BUILT `identity.workloadApi` is not built yet/],
-    },
     { name: 'workers', text: `${MINIMAL}workers: 4\n`, expect: [/^9:1 ERR_CONFIG_NOT_BUILT `workers`/] },
     {
       name: 'routes',
@@ -388,7 +383,6 @@ describe('refused, with place and hint', () => {
     const text = 'identity: { trustDomain: A }\nlisteners: [ { name: x } ]\npolcy: {}\n';
     expect(errorsOf(text).map((e) => e.split(' ').slice(0, 2).join(' '))).toEqual([
       '1:1 ERR_CONFIG_MISSING',
-      '1:11 ERR_CONFIG_MISSING',
       '1:26 ERR_CONFIG_VALUE',
       '2:14 ERR_CONFIG_MISSING',
       '3:1 ERR_CONFIG_KEY',

@@ -21,6 +21,7 @@ const FACTS = {
   policyLoadedMs: (): number | null => 1_756_728_000_000,
   emergencyRules: () => 2,
   svidExpiryMs: (): number | null => 1_756_731_600_000,
+  identityProblems: (): number | null => 0,
   identityWaitMs: (): number | null => 40,
 };
 const LOSSES = {
@@ -60,6 +61,7 @@ function everything(): ReturnType<typeof fresh> {
   metrics.connectionOpened(INBOUND);
   metrics.connectionActive(INBOUND, true);
   metrics.upstreamError(INBOUND, 'upstream-refused');
+  metrics.revoked(INBOUND, 'revoked-certificate');
   metrics.failedOpen(hostile, 'expired-certificate');
   metrics.policyLoaded(HOSTILE, 'refused');
   return made;
@@ -122,6 +124,7 @@ describe('the exposition', () => {
       policyHash: () => null,
       policyLoadedMs: () => null,
       svidExpiryMs: () => null,
+      identityProblems: () => null,
       identityWaitMs: () => null,
     };
     const { body } = await new MetricsRender(new Metrics([INBOUND]), unknown, () => LOSSES).expose();

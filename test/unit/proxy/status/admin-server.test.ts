@@ -14,7 +14,7 @@ function* flowTexts(): Generator<string> {
 
 beforeAll(async () => {
   const made = createAdminServer({
-    sources: {
+    sources: () => ({
       policy: () => ({ hash: 'sha256:00', rules: [] }),
       connections: () => [{ id: 'c-1' }, { id: 'c-2' }],
       flowTexts,
@@ -25,7 +25,7 @@ beforeAll(async () => {
         limits: { headers: 100 },
         tracing: { headers: { authorization: 's3cr3t' } },
       }),
-    },
+    }),
     defect: (error) => {
       throw error;
     },

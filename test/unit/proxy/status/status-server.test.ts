@@ -7,7 +7,7 @@ import { createStatusServer, type Readiness } from '../../../../proxy/status/sta
 import { exchange, get } from './raw-http.ts';
 
 const ADDRESS = { host: '127.0.0.1', port: 0, key: 'status.address' };
-let readiness: Readiness = { reasons: [], softer: [] };
+let readiness: Readiness = { reasons: [], softer: [], warnings: [] };
 let metrics = async () => ({ contentType: 'text/plain; version=0.0.4', body: 'a 1\n' });
 const defects: unknown[] = [];
 let server: LocalServer;
@@ -35,18 +35,22 @@ describe('answers', () => {
   });
 
   const rows: { name: string; readiness: Readiness; status: number; body: string }[] = [
-    { name: 'ready', readiness: { reasons: [], softer: [] }, status: 200, body: 'ready\n' },
+    { name: 'ready', readiness: { reasons: [], softer: [], warnings: [] }, status: 200, body: 'ready\n' },
     {
       name: 'ready, softer than enforce',
-      readiness: { reasons: [], softer: ['policy.mode is audit'] },
+      readiness: { reasons: [], softer: ['policy.mode is audit'], warnings: [] },
       status: 200,
       body: 'ready\nsofter than enforce: policy.mode is audit\n',
     },
     {
       name: 'not ready',
-      readiness: { reasons: ['no policy loaded', 'draining'], softer: ['grace'] },
+      readiness: {
+        reasons: ['no policy loaded', 'draining'],
+        softer: ['grace'],
+        warnings: ['identity: the agent is gone'],
+      },
       status: 503,
-      body: 'not ready\nreason: no policy loaded\nreason: draining\nsofter than enforce: grace\n',
+      body: 'not ready\nreason: no policy loaded\nreason: draining\nsofter than enforce: grace\nwarning: identity: the agent is gone\n',
     },
   ];
   test.each(rows)('/readyz $name', async ({ readiness: truth, status, body }) => {

@@ -1,0 +1,67 @@
+// The identity of `sallyport proxy`, as its configuration says: one source of the SVID, any number of foreign
+// bundles and revocation lists, joined. What is not configured is not loaded.
+import { openFileBundles } from '../certs/files/file-bundles.ts';
+import { openFileSource } from '../certs/files/file-source.ts';
+import { joinSources } from '../certs/joined-source.ts';
+import type { BundleSource, SvidSource } from '../certs/source.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Config, FederationConfig } from '../core/config/config.ts';
+import type { Diagnostic } from '../core/errors.ts';
+
+/** What sources are opened with. */
+export interface IdentityDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Told why there is no SVID yet, as often as that changes. */
+  readonly onWaiting: (why: Diagnostic) => void;
+}
+
+/**
+ * Opens every source; resolves when the first SVID is there, which may take as long as an agent likes.
+ * @throws ERR_IDENTITY_LOAD for files that do not verify
+ */
+export async function openIdentity(config: Config, deps: IdentityDeps): Promise<SvidSource> {
+  const { identity, policy } = config;
+  const opened: (SvidSource | BundleSource)[] = [];
+  const keep = async <S extends SvidSource | BundleSource>(opening: Promise<S>): Promise<S> => {
+    const source = await opening;
+    opened.push(source);
+    return source;
+  };
+  try {
+    const others: BundleSource[] = [];
+    for (const one of identity.federation) others.push(await keep(openBundles(one, deps)));
+    if (Object.keys(identity.crls).length > 0)
+      others.push(
+        await keep(openFileBundles({ bundleFiles: {}, crlFiles: identity.crls, clock: deps.clock })),
+      );
+    const svid = await keep(openSvid(config, deps));
+    const reserved = new Set([...policy.trustDomainAliases, 'cluster.local']);
+    return joinSources({ svid, others, reserved });
+  } catch (error) {
+    for (const source of opened) source.close();
+    throw error;
+  }
+}
+
+function openSvid({ identity }: Config, { clock }: IdentityDeps): Promise<SvidSource> {
+  const { trustDomain, files } = identity;
+  if (files !== undefined)
+    return openFileSource({
+      trustDomain,
+      certificateFile: files.certificate,
+      keyFile: files.key,
+      bundleFiles: files.bundles,
+      crlFiles: files.crls,
+      clock,
+    });
+  throw new Error('the configuration has one source of the SVID');
+}
+
+function openBundles(
+  { trustDomain, file }: FederationConfig,
+  { clock }: IdentityDeps,
+): Promise<BundleSource> {
+  if (file !== null) return openFileBundles({ bundleFiles: { [trustDomain]: file }, crlFiles: {}, clock });
+  throw new Error('the configuration has one source of each foreign bundle');
+}
