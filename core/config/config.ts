@@ -95,7 +95,12 @@ function resolveIdentity(
         bundle: orNone(issuer.bundle),
       },
     }),
-    federation: federation.map((f) => ({ ...f, file: orNone(f.file), ca: orNone(f.ca) })),
+    federation: federation.map((f) => ({
+      ...f,
+      file: orNone(f.file),
+      ca: orNone(f.ca),
+      cache: orNone(f.cache),
+    })),
     crls: mapValues(crls, absolute),
   };
 }

@@ -82,8 +82,13 @@ function federationFaults({ federation, trustDomain, files }: Identity): ConfigF
         `\`${name}\` has ${from.length === 0 ? 'no source' : `${from.length} sources`} of its bundle`,
         'write exactly one of `file`, `endpoint`, `workloadApi`',
       );
-    if (one.ca !== null && one.endpoint === undefined)
-      fault('ca', '`ca` is for an `endpoint`', 'remove it; CA certificates of a trust domain are its `file`');
+    for (const key of ['ca', 'cache'] as const)
+      if (one[key] !== null && one.endpoint === undefined)
+        fault(
+          key,
+          `\`${key}\` is for an \`endpoint\``,
+          'remove it; CA certificates of a trust domain are its `file`',
+        );
   }
   return faults;
 }

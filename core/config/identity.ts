@@ -77,6 +77,7 @@ const federated = section(
       'A SPIFFE bundle endpoint, profile `https_web`, asked again as its refresh hint says.',
     ),
     ca: pathOrNone('CA certificates in PEM for the endpoint’s name; without it those that Node ships.'),
+    cache: pathOrNone('Keeps the last good document of the endpoint, for a restart while it is down.'),
     workloadApi: optionalText('none', SOCKET, 'The SPIFFE Workload API, whose agent federates with it.'),
   },
   'One foreign trust domain; exactly one of `file`, `endpoint`, `workloadApi`.',

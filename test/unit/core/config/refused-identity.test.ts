@@ -73,6 +73,11 @@ describe('refused', () => {
       text: federation('{ trustDomain: b.example, file: x.pem, ca: y.pem }'),
       expect: [/`ca` is for an `endpoint`/],
     },
+    {
+      name: 'a cache without endpoint',
+      text: federation('{ trustDomain: b.example, file: x.pem, cache: y.json }'),
+      expect: [/`cache` is for an `endpoint`/],
+    },
     ...['http://b.example/x', 'https://user@b.example/', 'https://b.example/#x', 'b.example', ''].map(
       (url) => ({
         name: `the endpoint \`${url}\``,
