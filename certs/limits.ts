@@ -42,3 +42,30 @@ export const CRL_FILE_BYTES_MAX = 8_388_608;
 
 /** Revoked certificates on one CRL; parsing 100,000 takes about 50 ms. */
 export const CRL_ENTRIES_MAX = 100_000;
+
+/** Bytes of one message of the Workload API: gRPC's own default. SPIRE's answers have 2 to 50 KiB. */
+export const WORKLOAD_API_MESSAGE_BYTES_MAX = 4_194_304;
+
+/** Bytes of a request to the Workload API; those that are served are empty. */
+export const WORKLOAD_API_REQUEST_BYTES_MAX = 4_096;
+
+/** SVIDs in one answer of the Workload API: identities of one workload. */
+export const WORKLOAD_API_SVIDS_MAX = 64;
+
+/** Bundles in one answer of the Workload API: trust domains that one workload federates with. */
+export const WORKLOAD_API_BUNDLES_MAX = 1_024;
+
+/** CRLs in one answer of the Workload API: one for each CA. */
+export const WORKLOAD_API_CRLS_MAX = 1_024;
+
+/** Nested groups in a message of the Workload API: no schema has any, an unknown field may. */
+export const PROTOBUF_GROUP_DEPTH_MAX = 32;
+
+/** Bytes of the header list of one gRPC request or answer; they have about 300. */
+export const GRPC_HEADER_BYTES_MAX = 8_192;
+
+/** Connections to one socket of the Workload API: the processes of one workload. */
+export const WORKLOAD_API_CONNECTIONS_MAX = 128;
+
+/** Streams of one connection to the Workload API; a client needs one or two. */
+export const WORKLOAD_API_STREAMS_MAX = 16;

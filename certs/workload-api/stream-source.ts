@@ -1,0 +1,151 @@
+// A source whose states arrive on a stream of the Workload API: each answer is read and verified as a whole,
+// and taken as a whole or not at all. Whatever goes wrong, the last good state stays.
+import { type Clock, systemClock, type Timer } from '../../core/clock.ts';
+import { type Diagnostic, SallyportError } from '../../core/errors.ts';
+import { Findings } from '../read-files.ts';
+import type { Source } from '../source.ts';
+import { SourceBase } from '../source-base.ts';
+import type { StreamTimes } from './server-stream.ts';
+import { parseSocketAddress, type SocketAddress } from './socket-address.ts';
+import { watchWorkloadApi } from './watch.ts';
+
+/** What every source on the Workload API needs. */
+export interface WorkloadApiOptions {
+  /** `unix:///run/spire/agent.sock`. */
+  readonly socket: string;
+  readonly trustDomain: string;
+  readonly clock?: Clock;
+  /** Spreads the waits between attempts; from 0 to 1. */
+  readonly random?: () => number;
+  /** Called with each new reason for which there is no first state yet. */
+  readonly onWaiting?: (problem: Diagnostic) => void;
+  /** Gives up the wait for the first state. */
+  readonly signal?: AbortSignal;
+  readonly times?: StreamTimes;
+}
+
+/** One answer. */
+export interface Reading<State> {
+  /** Everything that was read, in an order of its own, to tell a change from a repetition. */
+  readonly contents: string;
+  /** Null when `findings` has errors. `generation` is the number that the state would have. */
+  verify(generation: number, nowMs: number, findings: Findings): State | null;
+}
+
+/** How the answers of one method are read. */
+export interface StreamMethod<State> {
+  readonly name: 'FetchX509SVID' | 'FetchX509Bundles';
+  /** Null when `findings` has errors. @throws MessageError */
+  read(message: Buffer, address: SocketAddress, findings: Findings): Reading<State> | null;
+}
+
+/** An answer that does not verify may do so when the clock is right: agents do not send it again. */
+const VERIFY_AGAIN_MS = 5_000;
+
+/**
+ * Resolves with the first good state, however long that takes: an agent that starts, or a registration that is
+ * yet to come, is nothing unusual. While it waits it does not keep the process alive.
+ * @throws ERR_WORKLOAD_API_ADDRESS, ERR_WORKLOAD_API_ABORTED
+ */
+export async function openStreamSource<State>(
+  options: WorkloadApiOptions,
+  method: StreamMethod<State>,
+): Promise<Source<State>> {
+  const { signal, onWaiting } = options;
+  const source = new StreamSource(parseSocketAddress(options.socket), options, method);
+  const stopTelling = source.onProblem((problems) => {
+    for (const problem of problems) onWaiting?.(problem);
+  });
+  try {
+    await firstState(source, signal);
+  } catch (error) {
+    source.close();
+    throw error;
+  } finally {
+    stopTelling();
+  }
+  return source;
+}
+
+function firstState(source: Source<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      stop();
+      const [last] = source.problems();
+      const diagnostics = source.problems();
+      const message = `gave up waiting for the Workload API${last === undefined ? '' : `: ${last.message}`}`;
+      const hint = last?.hint === undefined ? {} : { hint: last.hint };
+      reject(new SallyportError('ERR_WORKLOAD_API_ABORTED', message, { diagnostics, ...hint }));
+    };
+    const stop = source.onChange(() => {
+      stop();
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    });
+    if (signal?.aborted === true) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
+  });
+}
+
+class StreamSource<State> extends SourceBase<State> {
+  readonly #address: SocketAddress;
+  readonly #clock: Clock;
+  readonly #method: StreamMethod<State>;
+  readonly #watch: { close(): void };
+  /** Contents behind the current state. */
+  #loaded = '';
+  #generation = 0;
+  #again: Timer | undefined;
+
+  constructor(address: SocketAddress, options: WorkloadApiOptions, method: StreamMethod<State>) {
+    super();
+    this.#address = address;
+    this.#clock = options.clock ?? systemClock;
+    this.#method = method;
+    this.#watch = watchWorkloadApi({
+      address,
+      method: method.name,
+      clock: this.#clock,
+      random: options.random ?? Math.random,
+      times: options.times,
+      onMessage: (message) => this.#take(message),
+      onFailure: (problem) => this.#keep(problem),
+    });
+  }
+
+  close(): void {
+    this.#again?.cancel();
+    this.#watch.close();
+  }
+
+  #take(message: Buffer): void {
+    this.#again?.cancel();
+    const findings = new Findings();
+    const reading = this.#method.read(message, this.#address, findings);
+    if (reading === null) this.report(findings.list);
+    else this.#judge(reading, findings);
+  }
+
+  #judge(reading: Reading<State>, findings: Findings): void {
+    const before = { list: [...findings.list], errors: findings.errors };
+    const state = reading.verify(this.#generation + 1, this.#clock.now(), findings);
+    if (state === null) {
+      this.#again = this.#clock.after(VERIFY_AGAIN_MS, () => {
+        const again = new Findings();
+        again.list.push(...before.list);
+        this.#judge(reading, again);
+      });
+    } else if (reading.contents !== this.#loaded) {
+      this.#loaded = reading.contents;
+      this.#generation++;
+      this.publish(state);
+    }
+    this.report(findings.list);
+  }
+
+  /** The stream ended: the last good state stays, and what waits for its time comes again. */
+  #keep(problem: Diagnostic): void {
+    this.#again?.cancel();
+    this.report([problem]);
+  }
+}
