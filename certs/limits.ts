@@ -69,3 +69,20 @@ export const WORKLOAD_API_CONNECTIONS_MAX = 128;
 
 /** Streams of one connection to the Workload API; a client needs one or two. */
 export const WORKLOAD_API_STREAMS_MAX = 16;
+/** Bytes of a SPIFFE bundle document; one of 256 RSA-4096 roots has about 700,000. */
+export const BUNDLE_DOCUMENT_BYTES_MAX = 1_048_576;
+
+/** Levels of arrays and objects in a bundle document; the standards need 4. */
+export const BUNDLE_DOCUMENT_DEPTH_MAX = 16;
+
+/** JSON values in a bundle document, names included: 1,024 keys of 16 members each. Read in 15 ms. */
+export const BUNDLE_DOCUMENT_VALUES_MAX = 32_768;
+
+/** Entries of `keys` in a bundle document, those for JWT-SVIDs and unknown uses included. */
+export const BUNDLE_DOCUMENT_KEYS_MAX = 1_024;
+
+/** Redirects followed on the way to one bundle document; a CDN needs one. */
+export const BUNDLE_REDIRECTS_MAX = 3;
+
+/** How long one fetch of a bundle document may take, redirects included, milliseconds. */
+export const BUNDLE_FETCH_MS_MAX = 30_000;
