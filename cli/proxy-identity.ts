@@ -3,6 +3,7 @@
 import { openFileBundles } from '../certs/files/file-bundles.ts';
 import { openFileSource } from '../certs/files/file-source.ts';
 import { joinSources } from '../certs/joined-source.ts';
+import { openBundleLater } from '../certs/late-bundle.ts';
 import type { BundleSource, SvidSource } from '../certs/source.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Config, FederationConfig } from '../core/config/config.ts';
@@ -44,8 +45,8 @@ export async function openIdentity(config: Config, deps: IdentityDeps): Promise<
   }
 }
 
-function openSvid({ identity }: Config, { clock }: IdentityDeps): Promise<SvidSource> {
-  const { trustDomain, files } = identity;
+async function openSvid({ identity }: Config, deps: IdentityDeps): Promise<SvidSource> {
+  const { trustDomain, files, workloadApi } = identity;
   if (files !== undefined)
     return openFileSource({
       trustDomain,
@@ -53,15 +54,28 @@ function openSvid({ identity }: Config, { clock }: IdentityDeps): Promise<SvidSo
       keyFile: files.key,
       bundleFiles: files.bundles,
       crlFiles: files.crls,
-      clock,
+      clock: deps.clock,
     });
+  if (workloadApi !== undefined) {
+    const { openWorkloadApiSource } = await import('../certs/workload-api/svid-source.ts');
+    return openWorkloadApiSource({ trustDomain, ...workloadApi, ...deps });
+  }
   throw new Error('the configuration has one source of the SVID');
 }
 
-function openBundles(
-  { trustDomain, file }: FederationConfig,
-  { clock }: IdentityDeps,
-): Promise<BundleSource> {
+async function openBundles(config: FederationConfig, { clock, random }: IdentityDeps): Promise<BundleSource> {
+  const { trustDomain, file, endpoint, ca, cache, workloadApi } = config;
   if (file !== null) return openFileBundles({ bundleFiles: { [trustDomain]: file }, crlFiles: {}, clock });
+  if (endpoint !== undefined) {
+    const { openBundleEndpoint } = await import('../certs/federation/endpoint-source.ts');
+    const files = { caFile: ca ?? undefined, cacheFile: cache ?? undefined };
+    return openBundleEndpoint({ trustDomain, url: endpoint, ...files, clock, random });
+  }
+  if (workloadApi !== undefined) {
+    const { openWorkloadApiBundles } = await import('../certs/workload-api/bundle-source.ts');
+    return openBundleLater(trustDomain, (waiting) =>
+      openWorkloadApiBundles({ socket: workloadApi, trustDomain, clock, random, ...waiting }),
+    );
+  }
   throw new Error('the configuration has one source of each foreign bundle');
 }
