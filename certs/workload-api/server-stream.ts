@@ -155,7 +155,8 @@ class ServerStream {
   }
 
   #fail(error: NodeJS.ErrnoException): void {
-    this.#error ??= error;
+    // A stream that is cancelled because of its connection has the connection's error as the cause.
+    this.#error ??= error.cause instanceof Error ? error.cause : error;
   }
 
   #refuse(message: string): void {
@@ -171,10 +172,11 @@ class ServerStream {
   #finish(): void {
     if (this.#ended) return;
     const { code = '', message = '', syscall } = this.#error ?? {};
-    if (this.#status !== null && !this.#frames.inside) this.#end({ kind: 'status', status: this.#status });
-    else if (this.#frames.inside) this.#refuse('the stream ended inside a message');
+    if (this.#status !== null && this.#frames.inside) this.#refuse('the stream ended inside a message');
+    else if (this.#status !== null) this.#end({ kind: 'status', status: this.#status });
     else if (syscall === 'connect') this.#end({ kind: 'unreachable', code });
-    else if (code.startsWith('ERR_HTTP2')) this.#refuse(message);
+    else if (code === 'ERR_HTTP2_ERROR')
+      this.#refuse(message); // what came is not HTTP/2
     else
       this.#end({
         kind: 'lost',

@@ -29,7 +29,8 @@ export function parseSocketAddress(uri: string): SocketAddress {
   } catch {
     throw bad(uri, 'has a bad percent-encoding', HINT);
   }
-  if (path.endsWith('/') || path.includes('\0')) throw bad(uri, 'does not name a socket', HINT);
+  if (path === '' || path.endsWith('/') || path.includes('\0'))
+    throw bad(uri, 'does not name a socket', HINT);
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX)
     throw bad(
       uri,
