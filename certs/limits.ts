@@ -86,3 +86,14 @@ export const BUNDLE_REDIRECTS_MAX = 3;
 
 /** How long one fetch of a bundle document may take, redirects included, milliseconds. */
 export const BUNDLE_FETCH_MS_MAX = 30_000;
+/** Bytes of one certificate request: an RSA key of 8,192 bits with its signature and a long ID take 5,000. */
+export const CSR_BYTES_MAX = 8_192;
+
+/** Attributes in one certificate request; real ones have 0 to 3. */
+export const CSR_ATTRIBUTES_MAX = 16;
+
+/** Bytes of the secret that CA keys are encrypted under: 128 bits, should it be random. */
+export const SECRET_BYTES_MIN = 16;
+
+/** Rows of one answer about issued SVIDs. */
+export const ISSUED_ROWS_MAX = 10_000;
