@@ -97,3 +97,45 @@ export const SECRET_BYTES_MIN = 16;
 
 /** Rows of one answer about issued SVIDs. */
 export const ISSUED_ROWS_MAX = 10_000;
+
+/**
+ * SVIDs for one SPIFFE ID: a roll-out starts 100 pods of one service account at once; a client that asks in a
+ * loop stays below 1 % of what the issuer can sign.
+ */
+export const ISSUANCES_PER_IDENTITY = { burst: 100, perSecond: 2 } as const;
+
+/** Failed attestations from one address: some retries of a start script, then one in six seconds. */
+export const FAILURES_PER_ADDRESS = { burst: 20, perSecond: 1 / 6 } as const;
+
+/** Refusals that get a line of their own in the audit log: at most 40 MB a day; the rest is counted. */
+export const REFUSALS_AUDITED = { burst: 100, perSecond: 1 } as const;
+
+/** Buckets in one table of a rate limit: about 100 bytes each. */
+export const RATE_TABLE_ENTRIES_MAX = 10_000;
+
+/** DNS names in one SVID of the issuer: a service has a handful. */
+export const DNS_NAMES_MAX = 32;
+
+/** Characters of the texts that people give: reason and author of a revocation. */
+export const ISSUER_TEXT_CHARS_MAX = 500;
+
+/** Life of a join token, milliseconds: long enough for a machine image, short enough to be forgotten. */
+export const JOIN_TOKEN_TTL_MS_MAX = 7 * 86_400_000;
+
+/** Join tokens that are open at one time. */
+export const JOIN_TOKENS_MAX = 100_000;
+
+/** Roots published at one time: an active one, a prepared one, and those whose SVIDs still live. */
+export const ROOTS_MAX = 8;
+
+/** Shortest life of an SVID of the issuer, milliseconds: renewal takes a second or two on a busy machine. */
+export const SVID_TTL_MS_MIN = 10_000;
+
+/** How long rows of SVIDs and join tokens are kept after their end, milliseconds; the audit log keeps all. */
+export const ENDED_ROWS_KEPT_MS = 7 * 86_400_000;
+
+/** How long a revoked serial stays on the CRL after its end, milliseconds: clocks of peers are behind. */
+export const CRL_KEPT_AFTER_END_MS = 300_000;
+
+/** How often the issuer looks at its schedule, milliseconds. */
+export const ISSUER_TICK_MS = 30_000;

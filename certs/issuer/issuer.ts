@@ -21,8 +21,16 @@ export type Attestation =
     }
   /** The client certificate of the connection, verified against the own bundle and CRLs. */
   | { readonly kind: 'renewal'; readonly spiffeId: string; readonly serial: string }
-  /** The issuer's own SVID and those of Workload API sockets. `detail` goes to the audit log. */
-  | { readonly kind: 'local'; readonly spiffeId: string; readonly detail: string };
+  /**
+   * The issuer's own SVID and those of Workload API sockets. `detail` goes to the audit log; `replaces`: the
+   * serial before this one, which ends if `rotate` asked for it.
+   */
+  | {
+      readonly kind: 'local';
+      readonly spiffeId: string;
+      readonly detail: string;
+      readonly replaces?: string;
+    };
 
 export interface IssuanceRequest {
   readonly attestation: Attestation;
@@ -99,7 +107,7 @@ export interface IssuedRow {
   readonly from: string;
   readonly issuedAtMs: number;
   readonly notAfterMs: number;
-  /** Set while `rotate` waits for the replacement. */
+  /** Set while `rotate`, or a CA that was activated by force, waits for the replacement. */
   readonly renewAskedAtMs: number | null;
   readonly revoked: Revoked | null;
 }
