@@ -35,13 +35,13 @@ export async function openIssuer(options: IssuerOptions, prepare: Prepare = () =
   const settings = issuerSettings(options);
   const files = openStateFolder(options.stateFolder);
   const encoder = await loadEncoder();
-  if (isFirstOpen(files)) await createState(files, { options, settings, encoder });
+  const wrapping = isFirstOpen(files) ? await createState(files, { options, settings, encoder }) : null;
   const db = await openStateDatabase(files.database, true);
   try {
     if (db.version() === 0) throw damaged(`\`${files.database}\` is empty`);
     db.migrate();
     prepare(db);
-    return assemble(db, { options, settings, encoder });
+    return assemble(db, { options, settings, encoder }, wrapping);
   } catch (error) {
     db.close();
     throw error;
@@ -54,20 +54,24 @@ interface Given {
   readonly encoder: DerEncoder;
 }
 
-/** Makes the state under another name: a crash in between leaves nothing that could be taken for it. */
-async function createState(files: StateFiles, given: Given): Promise<void> {
+/**
+ * Makes the state under another name: a crash in between leaves nothing that could be taken for it.
+ * @returns the wrapping key, which takes time to derive
+ */
+async function createState(files: StateFiles, given: Given): Promise<KeyObject | null> {
   createPrivate(files.unfinished);
   const db = await openStateDatabase(files.unfinished, false);
   try {
     // A crash before the rename leaves it complete: then it is opened like any other
-    if (db.version() === 0) db.transact(() => firstRows(db, given));
+    const wrapping = db.version() === 0 ? db.transact(() => firstRows(db, given)) : null;
     finish(files);
+    return wrapping;
   } finally {
     db.close();
   }
 }
 
-function firstRows(db: StateDatabase, given: Given): void {
+function firstRows(db: StateDatabase, given: Given): KeyObject {
   const { options, settings } = given;
   db.migrate();
   const parameters = newKdfParameters();
@@ -84,11 +88,13 @@ function firstRows(db: StateDatabase, given: Given): void {
   const audit = new AuditLog(db, options.onAudit ?? (() => {}));
   audit.append('state-created', nowMs, { trustDomain: settings.trustDomain });
   audit.append('ca-activated', nowMs, { caId: id, before: null, author: 'first start', forced: false });
+  return wrapping;
 }
 
-function assemble(db: StateDatabase, given: Given): Issuer {
+function assemble(db: StateDatabase, given: Given, derived: KeyObject | null): Issuer {
   const { options, settings } = given;
-  const authorities = authoritiesOf(db, { ...given, wrapping: wrappingKey(db, given) });
+  const wrapping = derived ?? wrappingKey(db, given);
+  const authorities = authoritiesOf(db, { ...given, wrapping });
   if (authorities.inState('active') === undefined) throw damaged('no CA is active');
   const audit = new AuditLog(db, options.onAudit ?? (() => {}));
   const parts = {
