@@ -30,7 +30,9 @@ export function issuerSettings(options: IssuerOptions): IssuerSettings {
   const overlapMs = options.overlapMs ?? Math.max(3 * refreshHintMs, svidTtlMs);
   // A longer outage than an SVID's life ends everything anyway: the CRL never ends it earlier.
   const crlTtlMs = options.crlTtlMs ?? Math.max(24 * HOUR_MS, 2 * svidTtlMs);
+  const all = [svidTtlMs, caTtlMs, refreshHintMs, overlapMs, crlTtlMs];
   const rules: readonly (readonly [boolean, string])[] = [
+    [all.every(Number.isSafeInteger), 'a duration is not a whole number of milliseconds'],
     [svidTtlMs >= SVID_TTL_MS_MIN, `an SVID lives for ${svidTtlMs} ms, at least ${SVID_TTL_MS_MIN}`],
     [caTtlMs >= 6 * svidTtlMs, 'a CA lives for less than 6 SVID lives: its last sixth could not sign one'],
     [caTtlMs >= 3 * overlapMs, 'a CA lives for less than 3 overlaps: its successor could not be published'],
