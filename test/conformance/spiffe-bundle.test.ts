@@ -19,8 +19,8 @@ beforeAll(async () => {
 });
 
 function goSpiffe(args: readonly string[], input: string): { status: number | null; out: string } {
-  const command = findCommand('go-spiffe-bundle');
-  if (command === undefined) throw new Error('go-spiffe-bundle is missing: see test/requirements.ts');
+  const command = findCommand('spiffe-bundle');
+  if (command === undefined) throw new Error('spiffe-bundle is missing: see test/requirements.ts');
   const { status, stdout, stderr } = spawnSync(command, args, { input, encoding: 'utf8' });
   return { status, out: status === 0 ? stdout : stderr };
 }

@@ -1,9 +1,9 @@
 // go-spiffe's opinion of SPIFFE bundle documents: reads and writes them, serves and fetches them.
 //
-//	go-spiffe-bundle parse TRUST_DOMAIN <document             what it holds, as JSON
-//	go-spiffe-bundle marshal TRUST_DOMAIN SEQUENCE HINT_S <pem   the document
-//	go-spiffe-bundle fetch TRUST_DOMAIN URL CA_FILE           what it holds, as JSON
-//	go-spiffe-bundle serve TRUST_DOMAIN CERT KEY SEQUENCE HINT_S <pem   prints the address; ends with stdin
+//	spiffe-bundle parse TRUST_DOMAIN <document             what it holds, as JSON
+//	spiffe-bundle marshal TRUST_DOMAIN SEQUENCE HINT_S <pem   the document
+//	spiffe-bundle fetch TRUST_DOMAIN URL CA_FILE           what it holds, as JSON
+//	spiffe-bundle serve TRUST_DOMAIN CERT KEY SEQUENCE HINT_S <pem   prints the address; ends with stdin
 package main
 
 import (
