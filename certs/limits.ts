@@ -139,3 +139,17 @@ export const CRL_KEPT_AFTER_END_MS = 300_000;
 
 /** How often the issuer looks at its schedule, milliseconds. */
 export const ISSUER_TICK_MS = 30_000;
+/** Bytes of one answer of the issuer: a revocation list of the largest size as PEM, and bundles. */
+export const ISSUER_ANSWER_BYTES_MAX = 16_777_216;
+
+/** Milliseconds until a connection to the issuer is there, TLS handshake included. */
+export const ISSUER_CONNECT_MS_MAX = 5_000;
+
+/** Milliseconds until an answer of the issuer is there, beside what it was asked to wait. */
+export const ISSUER_ANSWER_MS_MAX = 10_000;
+
+/** Bundles of other trust domains in one answer of the issuer. */
+export const FEDERATED_BUNDLES_MAX = 1_024;
+
+/** Bytes of a token file: Kubernetes' service-account tokens have 1 to 2 KB. */
+export const TOKEN_FILE_BYTES_MAX = 16_384;
