@@ -192,6 +192,35 @@ export const VERBS: readonly VerbEntry[] = [
     },
   },
   {
+    name: 'certs client',
+    summary: 'get an X509-SVID from the embedded issuer and keep it new in files',
+    options: [
+      ['--issuer HOST:PORT', 'where the issuer listens'],
+      ['--trust-domain TD', 'of the issuer and of the SVID'],
+      ['--join-token-file FILE', 'prove who this is with a one-time join token'],
+      ['--service-account-token-file FILE', 'or with a token of Kubernetes, also after the SVID expired'],
+      ['--bundle FILE', 'CA certificates to know the issuer by; a join token knows its issuer'],
+      ['--out DIR', 'where tls.crt, tls.key, ca.pem, crl.pem and federated/ go'],
+      ['--state DIR', 'what is kept over a restart, for this client alone; default `.issuer` in --out'],
+      ['--key-type TYPE', 'ec-p256, ec-p384, rsa-2048, rsa-3072 or ed25519; default ec-p256'],
+      ['--key-mode MODE', 'of tls.key; default 0600'],
+      ['--group GROUP', 'whose files they are'],
+      ['--on-renew CMD', 'run after every change, without a shell: words between blanks'],
+      ['--signal PIDFILE:SIGNAL', 'or send a signal'],
+      ['--once', 'end when the files are written'],
+      ['--timeout 60s', 'how long --once waits for the issuer'],
+      ['--json', 'print JSON lines'],
+    ],
+    examples: [
+      'sallyport certs client --issuer issuer.example:8444 --trust-domain example.org --join-token-file token --out /run/web',
+      'sallyport certs client --issuer issuer.example:8444 --trust-domain example.org --out /run/web --signal /run/nginx.pid:SIGHUP',
+    ],
+    load: async () => {
+      const { CERTS_CLIENT_USAGE, certsClient } = await import('./certs-client.ts');
+      return { verb: certsClient, usage: CERTS_CLIENT_USAGE };
+    },
+  },
+  {
     name: 'certs inspect',
     summary: 'show what is in a certificate file',
     options: [['FILE', 'certificates in PEM'], JSON_OPTION],
