@@ -1,6 +1,7 @@
 // docs/config.md and docs/config.schema.json from the configuration schema: docs/generate.ts writes what
 // these return.
-import { type ConfigKey, configJsonSchema, configKeys } from '../core/config/keys.ts';
+import { configJsonSchema, configKeys } from '../core/config/keys.ts';
+import type { ConfigKey } from '../core/config/schema-keys.ts';
 
 const INTRODUCTION = `# Configuration
 

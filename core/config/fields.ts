@@ -150,6 +150,10 @@ export function optionalCount(range: { min: number; max: number; otherwise: stri
   );
 }
 
+/** A whole number without a default. */
+export const requiredCount = (range: { min: number; max: number }, description: string) =>
+  leaf(whole(range), { kind: 'number', allowed: `${range.min} to ${range.max}` }, description);
+
 /** A part of one, 0 to 1. */
 export const fraction = (initial: number, description: string) =>
   leaf(

@@ -1,7 +1,7 @@
 // Turns what the schema refuses into words: which key, what is wrong with it, what to write instead.
 import type { core } from 'zod/mini';
 import { didYouMean } from '../errors.ts';
-import { factsAt, formatPath, namesAt } from './keys.ts';
+import { formatPath, type SchemaKeys } from './schema-keys.ts';
 
 /** One fault of the file. `onKey`: the key itself is wrong, not its value. */
 export interface Fault {
@@ -23,24 +23,24 @@ const NOT_BUILT = {
   hint: 'this version does not have it; docs/config.md lists what it has',
 };
 
-/** The faults behind one issue; `value` is what the file holds, as plain data. */
-export function faultsOf(issue: Issue, value: unknown): Fault[] {
+/** The faults behind one issue; `value` is what the file holds, as plain data, and `keys` what it may hold. */
+export function faultsOf(issue: Issue, value: unknown, keys: SchemaKeys): Fault[] {
   const path = issue.path;
   const at = { path, onKey: false };
   const name = formatPath(path);
   const held = valueAt(value, path);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey([...path, key]));
+      return issue.keys.map((key) => unknownKey([...path, key], keys));
     case 'invalid_union':
-      return unionFaults(issue.errors, path, held, value);
+      return unionFaults(issue.errors, { path, held, value, keys });
     case 'invalid_type':
-      return [typeFault(path, issue.expected, held)];
+      return [typeFault(path, issue.expected, held, keys)];
     case 'invalid_value':
-      return [choiceFault(path, held, issue.values)];
+      return [choiceFault(path, held, issue.values, keys)];
     case 'too_small':
     case 'too_big':
-      return [rangeFault(path, held)];
+      return [rangeFault(path, held, keys)];
     case 'invalid_key':
       return [
         {
@@ -52,7 +52,7 @@ export function faultsOf(issue: Issue, value: unknown): Fault[] {
       ];
     default: {
       const hint: unknown = issue.code === 'custom' ? issue.params?.['hint'] : undefined;
-      const shown = isSecret(path) ? '' : ` \`${clip(String(held))}\``;
+      const shown = isSecret(path, keys) ? '' : ` \`${clip(String(held))}\``;
       const message = `\`${name}\`:${shown} ${issue.message}`;
       return [
         { code: 'ERR_CONFIG_VALUE', ...at, message, hint: typeof hint === 'string' ? hint : undefined },
@@ -62,12 +62,12 @@ export function faultsOf(issue: Issue, value: unknown): Fault[] {
 }
 
 /** A key that nobody knows, or that is known and not built. */
-export function unknownKey(path: Path): Fault {
+export function unknownKey(path: Path, keys: SchemaKeys): Fault {
   const at = { path, onKey: true };
   const key = String(path.at(-1));
   if (KEYS_NOT_BUILT.has(patternOf(path)))
     return { ...NOT_BUILT, ...at, message: `\`${formatPath(path)}\` is not built yet` };
-  const names = namesAt(path.slice(0, -1));
+  const names = keys.namesAt(path.slice(0, -1));
   const near = didYouMean(key, names);
   return {
     code: 'ERR_CONFIG_KEY',
@@ -78,15 +78,19 @@ export function unknownKey(path: Path): Fault {
 }
 
 /** Of several forms the one that was meant is the one whose type fits; its faults are the faults. */
-function unionFaults(forms: readonly Issue[][], path: Path, held: unknown, value: unknown): Fault[] {
+function unionFaults(
+  forms: readonly Issue[][],
+  of: { path: Path; held: unknown; value: unknown; keys: SchemaKeys },
+): Fault[] {
+  const { path, held, value, keys } = of;
   const fits = (issues: Issue[]): boolean =>
     !issues.some((i) => i.path.length === 0 && (i.code === 'invalid_type' || i.code === 'invalid_value'));
   const meant = forms.find(fits) ?? forms.find((issues) => issues[0]?.code === 'invalid_value');
-  if (meant === undefined || held === null) return [typeFault(path, 'object', held)];
+  if (meant === undefined || held === null) return [typeFault(path, 'object', held, keys)];
   return meant.flatMap((issue) => {
     // A text in place of a mapping is its address: the fault is at the text.
     const inner = typeof held === 'string' ? [] : issue.path;
-    return faultsOf({ ...issue, path: [...path, ...inner] }, value);
+    return faultsOf({ ...issue, path: [...path, ...inner] }, value, keys);
   });
 }
 
@@ -99,9 +103,9 @@ const EXPECTED: Readonly<Record<string, string>> = {
   int: 'a whole number',
 };
 
-function typeFault(path: Path, expected: string, held: unknown): Fault {
+function typeFault(path: Path, expected: string, held: unknown, keys: SchemaKeys): Fault {
   const name = formatPath(path);
-  const facts = factsAt(path);
+  const facts = keys.factsAt(path);
   const allowed = facts === undefined ? undefined : `allowed: ${facts.allowed}`;
   if (held === undefined)
     return {
@@ -127,13 +131,14 @@ function typeFault(path: Path, expected: string, held: unknown): Fault {
     code: 'ERR_CONFIG_TYPE',
     path,
     onKey: false,
-    message: `\`${name}\` must be ${wanted}${isSecret(path) ? '' : `, not ${describe(held)}`}`,
-    hint: quotes ? `put it in quotes${isSecret(path) ? '' : `: \`"${String(held)}"\``}` : allowed,
+    message: `\`${name}\` must be ${wanted}${isSecret(path, keys) ? '' : `, not ${describe(held)}`}`,
+    hint: quotes ? `put it in quotes${isSecret(path, keys) ? '' : `: \`"${String(held)}"\``}` : allowed,
   };
 }
 
-function choiceFault(path: Path, held: unknown, values: readonly unknown[]): Fault {
-  if (held === null || held === undefined || typeof held === 'object') return typeFault(path, 'string', held);
+function choiceFault(path: Path, held: unknown, values: readonly unknown[], keys: SchemaKeys): Fault {
+  if (held === null || held === undefined || typeof held === 'object')
+    return typeFault(path, 'string', held, keys);
   const at = { path, onKey: false };
   const name = formatPath(path);
   const text = String(held);
@@ -147,16 +152,16 @@ function choiceFault(path: Path, held: unknown, values: readonly unknown[]): Fau
     code: 'ERR_CONFIG_VALUE',
     ...at,
     message: `\`${name}\` is \`${clip(text)}\``,
-    hint: `${written}allowed: ${factsAt(path)?.allowed ?? words.join(', ')}`,
+    hint: `${written}allowed: ${keys.factsAt(path)?.allowed ?? words.join(', ')}`,
   };
 }
 
-function rangeFault(path: Path, held: unknown): Fault {
+function rangeFault(path: Path, held: unknown, keys: SchemaKeys): Fault {
   const name = formatPath(path);
   const message = Array.isArray(held)
     ? `\`${name}\` has ${held.length === 0 ? 'no entries' : `${held.length} entries, which is too many`}`
     : `\`${name}\` is ${clip(String(held))}, out of range`;
-  const facts = factsAt(path);
+  const facts = keys.factsAt(path);
   return {
     code: 'ERR_CONFIG_VALUE',
     path,
@@ -170,7 +175,7 @@ const patternOf = (path: Path): string =>
   formatPath(path.map((step) => (typeof step === 'number' ? 0 : step))).replaceAll('[0]', '[]');
 
 /** True when what the file holds at `path` must not be repeated. */
-const isSecret = (path: Path): boolean => factsAt(path)?.secret === true;
+const isSecret = (path: Path, keys: SchemaKeys): boolean => keys.factsAt(path)?.secret === true;
 
 const withArticle = (noun: string): string => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 

@@ -4,9 +4,18 @@ import { PATH_RULE } from './text-rule.ts';
 import { type Parsed, parseConnectAddress, parseListenAddress } from './values.ts';
 
 const ADDRESS_PATTERN = ':[0-9]{1,5}$';
+
 /** One required file. */
 export const path = (description: string) =>
   leaf(ruled(PATH_RULE), { kind: 'path', allowed: PATH_RULE.allowed }, description);
+
+/** One path, with a default. */
+export const pathOr = (initial: string, description: string) =>
+  leaf(
+    withDefault(ruled(PATH_RULE), initial),
+    { kind: 'path', allowed: PATH_RULE.allowed, default: initial },
+    description,
+  );
 
 function parsePathOrNone(text: string): Parsed<string | null> {
   if (text === 'none') return { value: null };
