@@ -1,5 +1,6 @@
 // Reads the counters and the facts of the process into Prometheus samples, at a scrape.
 import { readdir } from 'node:fs/promises';
+import type { Sample } from '../../core/metrics/table.ts';
 import { METRICS, type MetricName } from './metric-table.ts';
 import { GRPC_STATUSES, type Metrics } from './metrics.ts';
 import type { SpanCounts } from './record.ts';
@@ -27,13 +28,6 @@ export interface Losses {
   readonly flowFileErrors: number;
   /** Null = tracing is off. */
   readonly spans: SpanCounts | null;
-}
-
-/** One sample; `metricName` differs from the family's for the parts of a histogram. */
-export interface Sample {
-  readonly metricName?: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
 }
 
 const SPAN_RESULTS = ['exported', 'dropped', 'failed'] as const;

@@ -1,22 +1,7 @@
 // Every metric the proxy exposes, one row each: the registry, the render and docs/metrics.md all read this
 // table. Labels are bounded: never a path, a header or the name of a stranger.
 
-/** One metric family. `buckets` are upper bounds in the metric's unit, ascending. */
-export interface MetricInfo {
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly labels: readonly string[];
-  readonly help: string;
-  readonly buckets?: readonly number[];
-}
-
-const counter = (labels: readonly string[], help: string): MetricInfo => ({ type: 'counter', labels, help });
-const gauge = (labels: readonly string[], help: string): MetricInfo => ({ type: 'gauge', labels, help });
-const histogram = (labels: readonly string[], buckets: readonly number[], help: string): MetricInfo => ({
-  type: 'histogram',
-  labels,
-  help,
-  buckets,
-});
+import { counter, gauge, histogram, type MetricInfo } from '../../core/metrics/table.ts';
 
 /** Seconds; an application's answer takes milliseconds to seconds. */
 const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

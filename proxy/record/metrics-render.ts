@@ -1,68 +1,14 @@
-// The Prometheus exposition: prom-client's registry writes the text, fed with samples read at the scrape.
-// PERF: only the registry of prom-client is loaded, and only at the first scrape. The whole package costs
-// 45-70 ms on the one thread and 17 MB (pushgateway, cluster, OpenTelemetry API); this part 2 ms and 3 MB.
-import { createRequire } from 'node:module';
-import { type Losses, type MetricFacts, readSamples, type Sample, type Samples } from './metric-samples.ts';
-import { METRIC_NAMES, METRICS } from './metric-table.ts';
+// The proxy's own metrics as the exposition has them.
+import { Exposer } from './expose.ts';
+import { type Losses, type MetricFacts, readSamples } from './metric-samples.ts';
+import { METRICS } from './metric-table.ts';
 import type { Metrics } from './metrics.ts';
 
-/** One scrape's answer. */
-export interface Exposition {
-  readonly contentType: string;
-  readonly body: string;
-}
-
-/** What is used of prom-client's registry. */
-interface Registry {
-  readonly contentType: string;
-  registerMetric(metric: { name: string; get(): Promise<Family> }): void;
-  metrics(): Promise<string>;
-}
-
-interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly type: string;
-  readonly values: readonly Sample[];
-}
+export type { Exposition } from './expose.ts';
 
 /** Renders all metrics; scrapes that come together share one rendering. */
-export class MetricsRender {
-  readonly #metrics: Metrics;
-  readonly #facts: MetricFacts;
-  readonly #losses: () => Losses;
-  #registry: Registry | null = null;
-  #samples: Samples = new Map();
-  #running: Promise<Exposition> | null = null;
-
+export class MetricsRender extends Exposer {
   constructor(metrics: Metrics, facts: MetricFacts, losses: () => Losses) {
-    this.#metrics = metrics;
-    this.#facts = facts;
-    this.#losses = losses;
-  }
-
-  /** The text format of every family that has a sample. */
-  expose(): Promise<Exposition> {
-    this.#running ??= this.#render().finally(() => {
-      this.#running = null;
-    });
-    return this.#running;
-  }
-
-  async #render(): Promise<Exposition> {
-    this.#registry ??= this.#register();
-    this.#samples = await readSamples(this.#metrics, this.#facts, this.#losses());
-    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
-  }
-
-  #register(): Registry {
-    const Constructor: new () => Registry = createRequire(import.meta.url)('prom-client/lib/registry.js');
-    const registry = new Constructor();
-    for (const name of METRIC_NAMES) {
-      const { help, type } = METRICS[name];
-      const family = (): Family => ({ name, help, type, values: this.#samples.get(name) ?? [] });
-      registry.registerMetric({ name, get: async () => family() });
-    }
-    return registry;
+    super(METRICS, () => readSamples(metrics, facts, losses()));
   }
 }
