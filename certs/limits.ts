@@ -153,3 +153,32 @@ export const FEDERATED_BUNDLES_MAX = 1_024;
 
 /** Bytes of a token file: Kubernetes' service-account tokens have 1 to 2 KB. */
 export const TOKEN_FILE_BYTES_MAX = 16_384;
+/** Bytes of the body of a request to the issuer: a CSR has 1 KiB, a service account token 2. */
+export const ISSUER_BODY_BYTES_MAX = 65_536;
+
+/** Milliseconds for the body of a request to the issuer. */
+export const ISSUER_BODY_MS_MAX = 5_000;
+
+/** Bytes of the head of a request to the issuer; ours have 300. */
+export const ISSUER_HEAD_BYTES_MAX = 16_384;
+
+/** Milliseconds for a TLS handshake with the issuer. */
+export const ISSUER_HANDSHAKE_MS_MAX = 5_000;
+
+/** Milliseconds for a whole request to the issuer: the longest wait for a change of trust, and some. */
+export const ISSUER_REQUEST_MS_MAX = 45_000;
+
+/** Milliseconds that a connection to the issuer stays open without a request, its next head included. */
+export const ISSUER_IDLE_MS_MAX = 60_000;
+
+/** Milliseconds that a request may wait for a change of trust: shorter than what middleboxes cut. */
+export const ISSUER_POLL_MS_MAX = 30_000;
+
+/** Characters of a service account token; bound ones have 1,000 to 2,000. */
+export const SERVICE_ACCOUNT_TOKEN_CHARACTERS_MAX = 16_384;
+
+/** Bytes of the Kubernetes API server's answer to a TokenReview: the token comes back, and the groups. */
+export const KUBERNETES_ANSWER_BYTES_MAX = 262_144;
+
+/** Connections to the bundle endpoint at a time: partners ask every few minutes. */
+export const BUNDLE_ENDPOINT_CONNECTIONS_MAX = 256;

@@ -1,9 +1,11 @@
 // docs/metrics.md from the metric table: docs/generate.ts writes what this returns.
-import { METRIC_NAMES, METRICS, type MetricInfo } from '../proxy/record/metric-table.ts';
+import { ISSUER_METRICS } from '../certs/issuer/metrics/table.ts';
+import type { MetricInfo } from '../core/metrics/table.ts';
+import { METRIC_NAMES, METRICS } from '../proxy/record/metric-table.ts';
 
 const INTRODUCTION = `# Metrics
 
-<!-- Generated from proxy/record/metric-table.ts by \`npm run docs\`. Edit the table, not this file. -->
+<!-- Generated from proxy/record/metric-table.ts and certs/issuer/metrics/table.ts by \`npm run docs\`. Edit the tables, not this file. -->
 
 Prometheus text format at \`/metrics\` of the status address.
 Labels are bounded: never a path, a header or the name of a stranger. Reasons are those of the decision log.
@@ -51,11 +53,20 @@ const SERVICE_LEVELS: readonly { level: string; formula: readonly string[] }[] =
 /** The whole document. */
 export function metricsReference(): string {
   const rows = METRIC_NAMES.map((name) => row(name, METRICS[name]));
+  const issuer = Object.entries(ISSUER_METRICS).map(([name, info]) => row(name, info));
   const levels = SERVICE_LEVELS.map(({ level, formula }) => `| ${level} | \`${formula.join(' ')}\` |`);
   return `${INTRODUCTION}
 | metric | type | labels | meaning |
 |---|---|---|---|
 ${rows.join('\n')}
+
+## The issuer
+
+At \`/metrics\` of the status address of \`sallyport certs serve\`; see [issuer.md](issuer.md).
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+${issuer.join('\n')}
 
 ## Service levels
 
