@@ -1,5 +1,6 @@
 // Every verb that exists: its name, what `--help` says about it, and how its file is loaded when it is
 // called.
+import { ISSUER_VERBS } from './certs-verbs.ts';
 import { FLOWS_VERBS } from './flows-verbs.ts';
 import type { Verb } from './io.ts';
 
@@ -246,6 +247,7 @@ export const VERBS: readonly VerbEntry[] = [
       return { verb: certsVerify, usage: CERTS_VERIFY_USAGE };
     },
   },
+  ...ISSUER_VERBS,
   {
     name: 'bench',
     summary: 'measure what the proxy costs, beside other proxies on this machine',

@@ -158,7 +158,7 @@ export class Issuance {
     const replaces = this.#ofSameId(attestation.replaces, spiffeId);
     return {
       spiffeId,
-      dnsNames,
+      dnsNames: attestation.dnsNames ?? dnsNames,
       tokenHash: null,
       replaces,
       fields: { detail: printable(attestation.detail) },

@@ -30,6 +30,8 @@ export type Attestation =
       readonly spiffeId: string;
       readonly detail: string;
       readonly replaces?: string;
+      /** Default: those that its ID gives. */
+      readonly dnsNames?: readonly string[];
     };
 
 export interface IssuanceRequest {

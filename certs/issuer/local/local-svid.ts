@@ -18,6 +18,7 @@ export interface LocalSvidOptions {
   /** Of jitter: 0 to 1. */
   readonly random: () => number;
   readonly spiffeId: string;
+  /** None: those that the ID gives. */
   readonly dnsNames: readonly string[];
   /** What asks, for the audit log. */
   readonly detail: string;
@@ -95,8 +96,13 @@ export class LocalSvid {
     try {
       const { privateKey: key, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
       const csr = localCertificateRequest(publicKey.export({ format: 'der', type: 'spki' }));
+      const replaces = this.#current?.issued.serial;
       const issued = issuer.issue({
-        attestation: { kind: 'local', spiffeId, dnsNames, detail },
+        attestation: {
+          ...{ kind: 'local', spiffeId, detail },
+          ...(dnsNames.length > 0 && { dnsNames }),
+          ...(replaces !== undefined && { replaces }),
+        },
         csr,
         from: detail,
       });
