@@ -10,6 +10,7 @@ import {
 import { type AuditEntry, type Issuer, openIssuer } from '../certs/issuer/issuer.ts';
 import { openTokenReviewer } from '../certs/issuer/kubernetes/token-review.ts';
 import { readIssuerSecret } from '../certs/issuer/local/read-secret.ts';
+import { type LocalWorkloads, serveWorkloads } from '../certs/issuer/local/serve-workloads.ts';
 import { ISSUER_METRICS } from '../certs/issuer/metrics/table.ts';
 import { IssuerTally } from '../certs/issuer/metrics/tally.ts';
 import { systemClock } from '../core/clock.ts';
@@ -62,11 +63,11 @@ export async function runIssuer(config: IssuerConfig, signals: StopSignals): Pro
     });
     open.push(() => issuer.close());
     const parts = { config, issuer, tally, problem };
-    const listener = await openServers(parts, open);
-    const status = await openStatus({ ...parts, listener, writer }, open);
+    const served = await openServers(parts, open);
+    const status = await openStatus({ ...parts, ...served, writer }, open);
     logger.info('ready', {
       trustDomain: config.trustDomain,
-      port: listener.port,
+      port: served.listener.port,
       status: `${status.host}:${status.port}`,
       admin: join(config.state, ADMIN_SOCKET),
     });
@@ -92,10 +93,12 @@ interface Parts {
   readonly problem: (message: string, error: unknown) => void;
 }
 
-async function openServers(
-  { config, issuer, tally, problem }: Parts,
-  open: Closing[],
-): Promise<IssuerListener> {
+interface Served {
+  readonly listener: IssuerListener;
+  readonly workloads: LocalWorkloads;
+}
+
+async function openServers({ config, issuer, tally, problem }: Parts, open: Closing[]): Promise<Served> {
   const { kubernetes, bundleEndpoint } = config;
   const reviewer = kubernetes === undefined ? null : await openTokenReviewer(kubernetes);
   const admin = await listenAdmin(join(config.state, ADMIN_SOCKET), {
@@ -110,6 +113,8 @@ async function openServers(
     random: Math.random,
   });
   open.push(() => listener.close(DRAIN_MS));
+  const workloads = await serveWorkloads({ issuer, config, clock, random: Math.random, problem });
+  open.push(() => workloads.close());
   if (bundleEndpoint !== undefined) {
     const endpoint = await openBundleEndpoint({
       config: bundleEndpoint,
@@ -119,21 +124,21 @@ async function openServers(
     });
     open.push(() => endpoint.close());
   }
-  return listener;
+  return { listener, workloads };
 }
 
 async function openStatus(
-  parts: Parts & { readonly listener: IssuerListener; readonly writer: LineWriter },
+  parts: Parts & Served & { readonly writer: LineWriter },
   open: Closing[],
 ): Promise<{ readonly host: string; readonly port: number }> {
-  const { config, issuer, tally, listener, writer, problem } = parts;
+  const { config, issuer, tally, listener, workloads, writer, problem } = parts;
   const version = packageVersion();
   const exposer = new Exposer(ISSUER_METRICS, async () =>
     tally.read(issuer, {
       version,
       polls: listener.polls,
       svidExpiryMs: listener.svidExpiryMs,
-      workloads: { served: 0, without: 0 },
+      workloads: workloads.counts(),
       logDropped: writer.dropped,
     }),
   );

@@ -15,7 +15,7 @@ export type IssuerConfig = DeepReadonly<ValueOf<typeof issuerSchema>> & {
   readonly file: string;
 };
 
-/** Who is served on a socket of this machine; `socket` is a file name in `socketsDirectory`. */
+/** Who is served on `<socketsDirectory>/<socket>/api.sock` of this machine. */
 export type WorkloadConfig = IssuerConfig['workloads'][number];
 
 /** How service account tokens are reviewed. */
@@ -93,6 +93,7 @@ function lifetimeFaults({ svid, ca, joinTokens }: IssuerConfig): ConfigFault[] {
 function workloadFaults({ trustDomain, workloads, socketsDirectory }: IssuerConfig): ConfigFault[] {
   const faults: ConfigFault[] = [];
   const sockets = new Set<string>();
+  const pathOf = (socket: string): string => join(socketsDirectory, socket, 'api.sock');
   for (const [index, { id, socket }] of workloads.entries()) {
     const fault = (key: string, message: string, hint: string): void => {
       faults.push({ path: ['workloads', index, key], message, hint });
@@ -105,10 +106,10 @@ function workloadFaults({ trustDomain, workloads, socketsDirectory }: IssuerConf
     if (sockets.has(socket))
       fault('socket', `\`${socket}\` is taken by another workload`, 'each workload has a socket of its own');
     sockets.add(socket);
-    if (Buffer.byteLength(join(socketsDirectory, socket)) > SOCKET_PATH_BYTES_MAX)
+    if (Buffer.byteLength(pathOf(socket)) > SOCKET_PATH_BYTES_MAX)
       fault(
         'socket',
-        `\`${join(socketsDirectory, socket)}\` is longer than ${SOCKET_PATH_BYTES_MAX} bytes`,
+        `\`${pathOf(socket)}\` is longer than ${SOCKET_PATH_BYTES_MAX} bytes`,
         'Linux allows no longer path of a socket: choose a shorter `socketsDirectory`',
       );
   }

@@ -57,7 +57,7 @@ const UNIX_ID = { min: 0, max: 4_294_967_294 };
 const workload = section(
   {
     id: text(SPIFFE_ID, 'Whose SVID is served.'),
-    socket: text(SOCKET_NAME, 'The socket’s name in `socketsDirectory`.'),
+    socket: text(SOCKET_NAME, 'Its socket is `<socketsDirectory>/<socket>/api.sock`.'),
     uid: requiredCount(UNIX_ID, 'The user that may connect: it owns the socket, which has mode 0600.'),
     gid: optionalCount(
       { ...UNIX_ID, otherwise: 'that of the issuer' },

@@ -180,17 +180,11 @@ async function bind(server: Server, path: string): Promise<void> {
         }),
       );
     server.once('error', failed);
-    // SAFETY: a Unix socket is bound within `listen`, with the mode that the umask leaves: nobody else may
-    // connect, from its first moment on.
-    const before = process.umask(0o177);
-    try {
-      server.listen(path, () => {
-        server.off('error', failed);
-        resolve();
-      });
-    } finally {
-      process.umask(before);
-    }
+    server.listen(path, () => {
+      server.off('error', failed);
+      resolve();
+    });
   });
+  // Until here the state folder alone keeps others away: it has mode 0700, or the issuer does not open it.
   await chmod(path, 0o600);
 }
