@@ -1,4 +1,5 @@
-// The composition root of `sallyport certs serve`: opens the issuer, serves it on its sockets, ends on a signal.
+// The composition root of `sallyport certs serve`: opens the issuer, serves it on its sockets, ends on a
+// signal.
 import { join } from 'node:path';
 import { listenAdmin } from '../certs/issuer/admin/server.ts';
 import { openBundleEndpoint, readPair } from '../certs/issuer/http/bundle-endpoint.ts';
@@ -146,6 +147,7 @@ async function openStatus(
     readiness: () => ({
       reasons: listener.svidExpiryMs === null ? ['the issuer has no SVID of its own'] : [],
       softer: [],
+      warnings: [],
     }),
     metrics: () => exposer.expose(),
     defect: (error) => problem('the status address failed', error),

@@ -46,7 +46,7 @@ export async function openIdentity(config: Config, deps: IdentityDeps): Promise<
 }
 
 async function openSvid({ identity }: Config, deps: IdentityDeps): Promise<SvidSource> {
-  const { trustDomain, files, workloadApi } = identity;
+  const { trustDomain, files, workloadApi, issuer } = identity;
   if (files !== undefined)
     return openFileSource({
       trustDomain,
@@ -59,6 +59,22 @@ async function openSvid({ identity }: Config, deps: IdentityDeps): Promise<SvidS
   if (workloadApi !== undefined) {
     const { openWorkloadApiSource } = await import('../certs/workload-api/svid-source.ts');
     return openWorkloadApiSource({ trustDomain, ...workloadApi, ...deps });
+  }
+  if (issuer !== undefined) {
+    const { openIssuerSource } = await import('../certs/issuer-client/issuer-source.ts');
+    return openIssuerSource({
+      address: issuer.address,
+      trustDomain,
+      stateDirectory: issuer.state,
+      bundleFile: issuer.bundle ?? undefined,
+      joinTokenFile: issuer.joinTokenFile ?? undefined,
+      serviceAccountTokenFile: issuer.serviceAccountTokenFile ?? undefined,
+      clock: deps.clock,
+      random: deps.random,
+      onWaiting: (problems) => {
+        for (const problem of problems) deps.onWaiting(problem);
+      },
+    });
   }
   throw new Error('the configuration has one source of the SVID');
 }

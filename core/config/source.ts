@@ -14,7 +14,7 @@ import {
 } from 'yaml';
 import { type Diagnostic, formatDiagnostic, SallyportError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { ConfigFault } from './faults.ts';
+import type { ConfigFault } from './config-fault.ts';
 import { type Fault, faultsOf, unknownKey } from './issues.ts';
 import type { SchemaKeys } from './schema-keys.ts';
 

@@ -1,7 +1,7 @@
-// The issuer's configuration as the rest of the program reads it. Keys are named as in the file; durations are
-// milliseconds, paths are absolute.
+// The issuer's configuration as the rest of the program reads it. Keys are named as in the file; durations
+// are milliseconds, paths are absolute.
 import { dirname, join, resolve } from 'node:path';
-import type { ConfigFault } from '../config/faults.ts';
+import type { ConfigFault } from '../config/config-fault.ts';
 import type { ValueOf } from '../config/fields.ts';
 import { type Address, formatAddress, isLoopback } from '../config/values.ts';
 import { parseSpiffeId } from '../spiffe-id.ts';
