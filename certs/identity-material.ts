@@ -70,14 +70,28 @@ export function verifyIdentity(
     notBeforeMs: verdict.identity.notBeforeMs,
     notAfterMs: verdict.identity.notAfterMs,
     bundles,
-    trustAnchorsPem: trustAnchorsPem(bundles),
+    trustAnchorsPem: trustAnchorsPem(bundles, spiffeId.trustDomain),
     crls,
   };
 }
 
-/** Every anchor of `bundles`: the union that OpenSSL verifies against. */
-export const trustAnchorsPem = (bundles: TrustState['bundles']): readonly string[] =>
-  [...bundles.values()].flatMap((bundle) => bundle.anchors.map(toPem));
+/**
+ * The union that OpenSSL verifies against: every anchor of `bundles`, those of the own trust domain first.
+ * OpenSSL tries one anchor of a name. So that none in a partner's bundle stands before the own one of that
+ * name, and ends every handshake of the own trust domain, a name belongs to the trust domain that has it
+ * first. What is left out here only makes OpenSSL stricter.
+ */
+export function trustAnchorsPem(bundles: TrustState['bundles'], own: TrustDomain): readonly string[] {
+  const ownFirst = [...bundles.values()].sort(
+    (a, b) => Number(b.trustDomain === own) - Number(a.trustDomain === own),
+  );
+  const owners = new Map<string, TrustDomain>();
+  return ownFirst.flatMap(({ trustDomain, anchors }) => {
+    const named = anchors.filter(({ subject }) => (owners.get(subject) ?? trustDomain) === trustDomain);
+    for (const { subject } of named) owners.set(subject, trustDomain);
+    return named.map(toPem);
+  });
+}
 
 function verifyOwn(chain: readonly Certificate[], trust: TrustState, nowMs: number): PeerVerdict {
   const ders = chain.map((certificate) => certificate.der);

@@ -77,8 +77,13 @@ class JoinedSource extends SourceBase<IdentityState> {
         crls.set(trustDomain, [...(crls.get(trustDomain) ?? []), ...lists]);
     }
     this.#leaveOutReserved(bundles, own.spiffeId.trustDomain);
-    const generation = ++this.#generation;
-    this.publish({ ...own, bundles, crls, trustAnchorsPem: trustAnchorsPem(bundles), generation });
+    this.publish({
+      ...own,
+      bundles,
+      crls,
+      trustAnchorsPem: trustAnchorsPem(bundles, own.spiffeId.trustDomain),
+      generation: ++this.#generation,
+    });
     this.#tell();
   }
 
