@@ -1,13 +1,20 @@
 // SPIFFE bundle documents: go-spiffe reads what is written here, what it writes is read here, and where the
 // two readers differ the difference is known.
-import { spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Authority, createAuthority } from '../../certs/authority/authority.ts';
 import type { KeyType } from '../../certs/authority/certificate-profile.ts';
+import { openBundleEndpoint } from '../../certs/federation/endpoint-source.ts';
 import { readBundleDocument } from '../../certs/federation/read-document.ts';
 import { writeBundleDocument } from '../../certs/federation/write-document.ts';
 import { Findings } from '../../certs/read-files.ts';
 import { findCommand } from '../requirements.ts';
+import { PollClock, serving, startWeb } from '../unit/certs/federation/endpoint-stage.ts';
 
 const TD = 'partner.example';
 const MAX = 18_446_744_073_709_551_615n;
@@ -18,10 +25,14 @@ beforeAll(async () => {
   authorities = { ec: await make('ec'), rsa: await make('rsa'), ed25519: await make('ed25519') };
 });
 
-function goSpiffe(args: readonly string[], input: string): { status: number | null; out: string } {
+function program(): string {
   const command = findCommand('spiffe-bundle');
   if (command === undefined) throw new Error('spiffe-bundle is missing: see test/requirements.ts');
-  const { status, stdout, stderr } = spawnSync(command, args, { input, encoding: 'utf8' });
+  return command;
+}
+
+function goSpiffe(args: readonly string[], input: string): { status: number | null; out: string } {
+  const { status, stdout, stderr } = spawnSync(program(), args, { input, encoding: 'utf8' });
   return { status, out: status === 0 ? stdout : stderr };
 }
 
@@ -175,6 +186,63 @@ describe('go-spiffe', () => {
       go,
       ours: wanted,
       why: expect.anything(),
+    });
+  });
+});
+
+describe('over HTTPS', () => {
+  let dir: string;
+  let webCa: Authority;
+  const file = (name: string): string => join(dir, name);
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'sallyport-go-spiffe-'));
+    webCa = await createAuthority({ trustDomain: 'web.example' });
+    const { chainPem, privateKeyPem } = await webCa.issue({
+      spiffeId: 'spiffe://web.example/web',
+      dnsNames: ['localhost'],
+      ipAddresses: ['127.0.0.1'],
+    });
+    await writeFile(file('ca.pem'), webCa.certificatePem);
+    await writeFile(file('tls.crt'), chainPem);
+    await writeFile(file('tls.key'), privateKeyPem ?? '', { mode: 0o600 });
+    return () => rm(dir, { recursive: true });
+  });
+
+  test('the endpoint of go-spiffe is followed', async () => {
+    const child = spawn(program(), ['serve', TD, file('tls.crt'), file('tls.key'), '7', '60']);
+    child.stdin.write(`${authorities.ec.certificatePem}${authorities.rsa.certificatePem}\n`);
+    const [address] = await once(child.stdout, 'data');
+    const clock = new PollClock();
+    const source = await openBundleEndpoint({
+      trustDomain: TD,
+      url: `https://${String(address).trim()}/`,
+      caFile: file('ca.pem'),
+      clock,
+      random: () => 0,
+    });
+    const { delayMs } = await clock.poll();
+    source.close();
+    child.stdin.end();
+    await once(child, 'exit');
+    expect(source.problems()).toEqual([]);
+    expect(
+      source
+        .current()
+        ?.bundles.get(TD)
+        ?.anchors.map(({ der }) => der),
+    ).toEqual([authorities.ec.certificate.der, authorities.rsa.certificate.der]);
+    expect(delayMs).toBe(60_000);
+  });
+
+  test('go-spiffe fetches what is written', async () => {
+    const web = await startWeb(webCa);
+    web.answer = serving([authorities.ec, authorities.ed25519], 9, 120_000);
+    const { stdout } = await promisify(execFile)(program(), ['fetch', TD, web.url, file('ca.pem')]);
+    await web.close();
+    expect(JSON.parse(stdout)).toEqual({
+      authorities: [authorities.ec, authorities.ed25519].map((ca) => ca.certificate.der.toString('base64')),
+      sequence: '9',
+      hintSeconds: 120,
     });
   });
 });
