@@ -126,7 +126,7 @@ function readKeys(document: JsonObject, scope: Scope): readonly Certificate[] {
   if (anchors.length > BUNDLE_CERTIFICATES_MAX) {
     const message = `${anchors.length} CA certificates, at most ${BUNDLE_CERTIFICATES_MAX}`;
     findings.error(
-      CODE,
+      'ERR_BUNDLE_TOO_LARGE',
       at(scope, '/keys'),
       message,
       'a system-wide CA list is not the bundle of a trust domain',
