@@ -41,9 +41,6 @@ export interface AuthoritiesOptions {
   readonly crlTtlMs: number;
 }
 
-const COLUMNS = `id, state, certificate, sealed_key, published_at_ms, activated_at_ms, last_svid_end_ms, crl,
-  crl_number, crl_this_update_ms, crl_next_update_ms`;
-
 /** Changes happen inside a transaction of the caller; memory follows when it commits. */
 export class Authorities {
   readonly #db: StateDatabase;
@@ -61,17 +58,21 @@ export class Authorities {
     this.#options = options;
     this.#wrapping = options.wrapping;
     this.#statements = {
-      live: db.prepare(`SELECT ${COLUMNS} FROM ca WHERE state <> 'retired' ORDER BY published_at_ms, rowid`),
-      insert: db.prepare(`INSERT INTO ca (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, NULL, ?, 1, ?, ?)`),
+      live: db.prepare(`SELECT id, state, certificate, sealed_key, published_at_ms, activated_at_ms,
+          (SELECT max(not_after_ms) FROM svid WHERE ca_id = id) AS last_svid_end_ms,
+          der, this_update_ms, next_update_ms
+        FROM ca JOIN crl ON ca_id = id WHERE state <> 'retired' ORDER BY published_at_ms, ca.rowid`),
+      insert:
+        db.prepare(`INSERT INTO ca (id, state, certificate, sealed_key, published_at_ms, activated_at_ms)
+        VALUES (?, ?, ?, ?, ?, ?)`),
       activate: db.prepare(`UPDATE ca SET state = 'active', activated_at_ms = ? WHERE id = ?`),
       retiring: db.prepare(`UPDATE ca SET state = 'retiring' WHERE state = 'active'`),
       retire: db.prepare(`UPDATE ca SET state = 'retired', sealed_key = NULL WHERE id = ?`),
-      signed: db.prepare('UPDATE ca SET last_svid_end_ms = max(ifnull(last_svid_end_ms, 0), ?) WHERE id = ?'),
       seal: db.prepare('UPDATE ca SET sealed_key = ? WHERE id = ?'),
-      crlNumber: db.prepare('SELECT crl_number FROM ca WHERE id = ?'),
-      crl: db.prepare(
-        'UPDATE ca SET crl = ?, crl_number = ?, crl_this_update_ms = ?, crl_next_update_ms = ? WHERE id = ?',
-      ),
+      crlNumber: db.prepare('SELECT number FROM crl WHERE ca_id = ?'),
+      crl: db.prepare(`INSERT OR REPLACE INTO crl (ca_id, number, this_update_ms, next_update_ms, der)
+        VALUES (?, ?, ?, ?, ?)`),
+      forgetCrl: db.prepare('DELETE FROM crl WHERE ca_id = ?'),
       revoked: db.prepare(`SELECT serial, revoked_at_ms FROM svid
         WHERE ca_id = ? AND not_after_ms > ? AND revoked_at_ms IS NOT NULL ORDER BY not_after_ms LIMIT ?`),
     };
@@ -104,7 +105,7 @@ export class Authorities {
 
   /** Makes a root; its id. */
   create(state: 'prepared' | 'active', nowMs: number): string {
-    const { encoder, trustDomain, caTtlMs, crlTtlMs } = this.#options;
+    const { encoder, trustDomain, caTtlMs } = this.#options;
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
     const spki = publicKey.export({ format: 'der', type: 'spki' });
     const subject = authorityName(encoder, trustDomain);
@@ -112,13 +113,12 @@ export class Authorities {
     const profile = authorityProfile(encoder, { trustDomain, pathLength: 0, ttlMs: caTtlMs, nowMs }, names);
     const certificate = parseCertificate(buildCertificate(encoder, profile, { key: privateKey }));
     const id = keyId(spki).toString('hex');
-    const thisUpdateMs = nowMs - BACKDATE_MS;
-    const crl = this.#crl({ id, certificate, key: privateKey }, 1, thisUpdateMs, []);
     this.#db.change(
       this.#statements.insert,
       ...[id, state, certificate.der, sealKey(privateKey, this.#wrapping, { trustDomain, keyId: id })],
-      ...[nowMs, state === 'active' ? nowMs : null, crl, thisUpdateMs, thisUpdateMs + crlTtlMs],
+      ...[nowMs, state === 'active' ? nowMs : null],
     );
+    this.#writeCrl({ id, certificate, key: privateKey }, { number: 1, nowMs, revoked: [] });
     this.#keys.set(id, privateKey);
     this.#changed = true;
     return id;
@@ -134,6 +134,7 @@ export class Authorities {
   /** Takes a root out of the bundle and destroys its key. */
   retire(id: string): void {
     this.#db.change(this.#statements.retire, id);
+    this.#db.change(this.#statements.forgetCrl, id);
     this.#changed = true;
   }
 
@@ -158,8 +159,6 @@ export class Authorities {
       { spiffeId, spki: publicKeySpki, issuer: ca.certificate },
     );
     const certificateDer = buildCertificate(encoder, spec, { key: ca.key });
-    // PERF: memory is not read again for this; who needs lastSvidEndMs asks `refresh`
-    this.#db.change(this.#statements.signed, spec.notAfterMs, ca.id);
     const { notBeforeMs, notAfterMs } = spec;
     return {
       ca,
@@ -180,14 +179,8 @@ export class Authorities {
       throw new IssuerError('ERR_ISSUER_REQUEST', `more than ${CRL_ENTRIES_MAX} serials would be revoked`, {
         hint: 'withdraw the CA: prepare, activate and retire it by force',
       });
-    const number = integerOf(this.#db.row(this.#statements.crlNumber, id), 'crl_number') + 1;
-    const thisUpdateMs = nowMs - BACKDATE_MS;
-    this.#db.change(
-      this.#statements.crl,
-      ...[this.#crl(ca, number, thisUpdateMs, rows), number, thisUpdateMs],
-      ...[thisUpdateMs + this.#options.crlTtlMs, id],
-    );
-    this.#changed = true;
+    const number = integerOf(this.#db.row(this.#statements.crlNumber, id), 'number') + 1;
+    this.#writeCrl(ca, { number, nowMs, revoked: rows });
   }
 
   /** Encrypts every key under another wrapping key. */
@@ -202,24 +195,29 @@ export class Authorities {
     this.#wrapping = wrapping;
   }
 
-  #crl(
+  #writeCrl(
     ca: { readonly id: string; readonly certificate: Certificate; readonly key: KeyObject },
-    number: number,
-    thisUpdateMs: number,
-    revoked: readonly Row[],
-  ): Buffer {
+    content: { readonly number: number; readonly nowMs: number; readonly revoked: readonly Row[] },
+  ): void {
     const { encoder, crlTtlMs } = this.#options;
+    const thisUpdateMs = content.nowMs - BACKDATE_MS;
+    const nextUpdateMs = thisUpdateMs + crlTtlMs;
     const spec = {
       issuer: Buffer.from(ca.certificate.subject, 'latin1'),
       thisUpdateMs,
-      nextUpdateMs: thisUpdateMs + crlTtlMs,
-      revoked: revoked.map((row) => ({
+      nextUpdateMs,
+      revoked: content.revoked.map((row) => ({
         serial: serialInteger(textOf(row, 'serial')),
         revokedAtMs: integerOf(row, 'revoked_at_ms'),
       })),
-      extensions: [authorityKeyIdentifier(encoder, Buffer.from(ca.id, 'hex')), crlNumber(encoder, number)],
+      extensions: [
+        authorityKeyIdentifier(encoder, Buffer.from(ca.id, 'hex')),
+        crlNumber(encoder, content.number),
+      ],
     };
-    return buildCrl(encoder, spec, { key: ca.key });
+    const der = buildCrl(encoder, spec, { key: ca.key });
+    this.#db.change(this.#statements.crl, ca.id, content.number, thisUpdateMs, nextUpdateMs, der);
+    this.#changed = true;
   }
 
   #load(): readonly LiveCa[] {
@@ -246,9 +244,9 @@ export class Authorities {
       notBeforeMs: certificate.notBeforeMs,
       notAfterMs: certificate.notAfterMs,
       lastSvidEndMs: integerOrNull(row, 'last_svid_end_ms'),
-      crlDer: bytesOf(row, 'crl'),
-      crlThisUpdateMs: integerOf(row, 'crl_this_update_ms'),
-      crlNextUpdateMs: integerOf(row, 'crl_next_update_ms'),
+      crlDer: bytesOf(row, 'der'),
+      crlThisUpdateMs: integerOf(row, 'this_update_ms'),
+      crlNextUpdateMs: integerOf(row, 'next_update_ms'),
     };
   }
 }

@@ -84,7 +84,7 @@ export class EmbeddedIssuer implements Issuer {
   }
 
   onTrust(listener: (trust: PublishedTrust) => void): () => void {
-    return this.#parts.trust.onTrust(listener);
+    return this.#parts.trust.onTrust(guarded(listener, this.#onProblem));
   }
 
   mustRenew(serial: string): boolean {
@@ -160,7 +160,7 @@ export class EmbeddedIssuer implements Issuer {
       this.#tidy();
       this.#life.tick();
     } catch (error) {
-      this.#onProblem(error instanceof Error ? error : new Error(String(error)));
+      this.#onProblem(asError(error));
     }
     const everyMs = Math.min(ISSUER_TICK_MS, this.#parts.settings.svidTtlMs / 10);
     this.#timer = this.#parts.clock.after(everyMs, () => this.#tick());
@@ -181,6 +181,22 @@ export class EmbeddedIssuer implements Issuer {
     if (behindMs > CLOCK_BACK_MS) db.transact(() => audit.append('clock-went-back', nowMs, { behindMs }));
   }
 }
+
+/** What was committed stays committed, whatever a listener does. */
+export function guarded<T>(
+  listener: (value: T) => void,
+  onProblem: (error: Error) => void,
+): (value: T) => void {
+  return (value) => {
+    try {
+      listener(value);
+    } catch (error) {
+      onProblem(asError(error));
+    }
+  };
+}
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 function checkBundle(
   trustDomain: TrustDomain,

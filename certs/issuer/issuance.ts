@@ -148,6 +148,11 @@ export class Issuance {
       attestation.kind === 'local'
         ? this.#parse(attestation.spiffeId)
         : this.#parse(`spiffe://${trustDomain}/ns/${attestation.namespace}/sa/${attestation.serviceAccount}`);
+    if (
+      attestation.kind === 'kubernetes' &&
+      (spiffeId.namespace !== attestation.namespace || spiffeId.serviceAccount !== attestation.serviceAccount)
+    )
+      throw refusal('ERR_ISSUER_ATTESTATION', 'a name that is a path', 'id-malformed', spiffeId.uri);
     if (this.#parts.svids.isBlocked(spiffeId.uri))
       throw refusal('ERR_ISSUER_FORBIDDEN', `\`${spiffeId.uri}\` is revoked`, 'blocked', spiffeId.uri);
     const dnsNames = defaultDnsNames(spiffeId);

@@ -5,8 +5,8 @@ import { type DerEncoder, loadEncoder } from '../authority/encode-der.ts';
 import { AuditLog } from './audit-log.ts';
 import { Authorities } from './authorities.ts';
 import { Counted } from './counters.ts';
-import { EmbeddedIssuer } from './embedded-issuer.ts';
-import type { Issuer, IssuerOptions } from './issuer.ts';
+import { EmbeddedIssuer, guarded } from './embedded-issuer.ts';
+import type { AuditEntry, Issuer, IssuerOptions } from './issuer.ts';
 import { IssuerError } from './issuer-error.ts';
 import { JoinTokens } from './join-tokens.ts';
 import { TrustPublisher } from './published-trust.ts';
@@ -23,25 +23,34 @@ import {
 import { createPrivate, finish, isFirstOpen, openStateFolder, type StateFiles } from './state-folder.ts';
 import { Svids } from './svids.ts';
 
-/** Last change to the open database before it is used: tests make it full. */
-export type Prepare = (db: StateDatabase) => void;
+/** What only tests change. */
+export interface OpenDetails {
+  /** Last change to the open database before it is used. */
+  readonly prepare?: (db: StateDatabase) => void;
+  /** How much a new secret costs to try. */
+  readonly kdfParameters?: () => KdfParameters;
+}
 
 /**
  * Opens the issuer; at the first time its state and its root are made.
  * @throws ERR_ISSUER_LOCKED, ERR_ISSUER_PERMISSIONS, ERR_ISSUER_SECRET, ERR_ISSUER_SCHEMA,
  * ERR_ISSUER_STATE, ERR_ISSUER_OPTIONS
  */
-export async function openIssuer(options: IssuerOptions, prepare: Prepare = () => {}): Promise<Issuer> {
+export async function openIssuer(options: IssuerOptions, details: OpenDetails = {}): Promise<Issuer> {
   const settings = issuerSettings(options);
   const files = openStateFolder(options.stateFolder);
   const encoder = await loadEncoder();
-  const wrapping = isFirstOpen(files) ? await createState(files, { options, settings, encoder }) : null;
+  const onProblem = options.onProblem ?? (() => {});
+  const onAudit = guarded(options.onAudit ?? (() => {}), onProblem);
+  const kdfParameters = details.kdfParameters ?? newKdfParameters;
+  const given = { options, settings, encoder, kdfParameters, onAudit, onProblem };
+  const wrapping = isFirstOpen(files) ? await createState(files, given) : null;
   const db = await openStateDatabase(files.database, true);
   try {
     if (db.version() === 0) throw damaged(`\`${files.database}\` is empty`);
     db.migrate();
-    prepare(db);
-    return assemble(db, { options, settings, encoder }, wrapping);
+    details.prepare?.(db);
+    return assemble(db, given, wrapping);
   } catch (error) {
     db.close();
     throw error;
@@ -52,6 +61,9 @@ interface Given {
   readonly options: IssuerOptions;
   readonly settings: IssuerSettings;
   readonly encoder: DerEncoder;
+  readonly kdfParameters: () => KdfParameters;
+  readonly onAudit: (entry: AuditEntry) => void;
+  readonly onProblem: (error: Error) => void;
 }
 
 /**
@@ -74,7 +86,7 @@ async function createState(files: StateFiles, given: Given): Promise<KeyObject |
 function firstRows(db: StateDatabase, given: Given): KeyObject {
   const { options, settings } = given;
   db.migrate();
-  const parameters = newKdfParameters();
+  const parameters = given.kdfParameters();
   const { salt, n, r, p } = parameters;
   db.change(
     db.prepare(
@@ -85,7 +97,7 @@ function firstRows(db: StateDatabase, given: Given): KeyObject {
   const nowMs = options.clock.now();
   const wrapping = deriveWrappingKey(options.secret, parameters);
   const id = authoritiesOf(db, { ...given, wrapping }).create('active', nowMs);
-  const audit = new AuditLog(db, options.onAudit ?? (() => {}));
+  const audit = new AuditLog(db, given.onAudit);
   audit.append('state-created', nowMs, { trustDomain: settings.trustDomain });
   audit.append('ca-activated', nowMs, { caId: id, before: null, author: 'first start', forced: false });
   return wrapping;
@@ -96,7 +108,7 @@ function assemble(db: StateDatabase, given: Given, derived: KeyObject | null): I
   const wrapping = derived ?? wrappingKey(db, given);
   const authorities = authoritiesOf(db, { ...given, wrapping });
   if (authorities.inState('active') === undefined) throw damaged('no CA is active');
-  const audit = new AuditLog(db, options.onAudit ?? (() => {}));
+  const audit = new AuditLog(db, given.onAudit);
   const parts = {
     ...{ settings, db, authorities, audit },
     clock: options.clock,
@@ -106,7 +118,11 @@ function assemble(db: StateDatabase, given: Given, derived: KeyObject | null): I
     counters: new Counted(),
   };
   db.transact(() => audit.append('started', options.clock.now(), { trustDomain: settings.trustDomain }));
-  return new EmbeddedIssuer(parts, (secret) => newWrappingKey(db, secret), options.onProblem ?? (() => {}));
+  return new EmbeddedIssuer(
+    parts,
+    (secret) => newWrappingKey(db, secret, given.kdfParameters()),
+    given.onProblem,
+  );
 }
 
 function authoritiesOf(db: StateDatabase, given: Given & { readonly wrapping: KeyObject }): Authorities {
@@ -135,8 +151,7 @@ function wrappingKey(db: StateDatabase, { options, settings }: Given): KeyObject
 }
 
 /** The key of another secret; its parameters are written in the running transaction. */
-function newWrappingKey(db: StateDatabase, secret: Buffer): KeyObject {
-  const parameters = newKdfParameters();
+function newWrappingKey(db: StateDatabase, secret: Buffer, parameters: KdfParameters): KeyObject {
   const { salt, n, r, p } = parameters;
   const key = deriveWrappingKey(secret, parameters);
   db.change(db.prepare('UPDATE issuer SET kdf_salt = ?, kdf_n = ?, kdf_r = ?, kdf_p = ?'), salt, n, r, p);

@@ -16,13 +16,17 @@ export const MIGRATIONS: readonly string[] = [
     certificate BLOB NOT NULL,
     sealed_key BLOB CHECK ((sealed_key IS NULL) = (state = 'retired')),
     published_at_ms INTEGER NOT NULL,
-    activated_at_ms INTEGER,
-    last_svid_end_ms INTEGER,
-    crl BLOB NOT NULL, crl_number INTEGER NOT NULL,
-    crl_this_update_ms INTEGER NOT NULL, crl_next_update_ms INTEGER NOT NULL
+    activated_at_ms INTEGER
   ) STRICT;
   CREATE UNIQUE INDEX ca_prepared ON ca (state) WHERE state = 'prepared';
   CREATE UNIQUE INDEX ca_active ON ca (state) WHERE state = 'active';
+
+  CREATE TABLE crl (
+    ca_id TEXT PRIMARY KEY REFERENCES ca (id),
+    number INTEGER NOT NULL,
+    this_update_ms INTEGER NOT NULL, next_update_ms INTEGER NOT NULL,
+    der BLOB NOT NULL
+  ) STRICT;
 
   CREATE TABLE svid (
     serial TEXT PRIMARY KEY,
@@ -41,6 +45,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX svid_by_id ON svid (spiffe_id, not_after_ms);
   CREATE INDEX svid_by_end ON svid (not_after_ms);
+  CREATE INDEX svid_by_ca ON svid (ca_id, not_after_ms);
   CREATE INDEX svid_revoked ON svid (ca_id, not_after_ms) WHERE revoked_at_ms IS NOT NULL;
   CREATE INDEX svid_renew_asked ON svid (serial) WHERE renew_asked_at_ms IS NOT NULL;
 

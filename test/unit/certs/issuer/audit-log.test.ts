@@ -36,6 +36,18 @@ test('every entry is heard after its commit, and the chain can be computed by an
   expect(t.issuer.verifyAudit(t.heard.at(-1))).toEqual({ ok: true, length: 7, hash: hash.toString('hex') });
 });
 
+test('who listens badly disturbs nothing', async () => {
+  const bad = (): never => {
+    throw new Error('the log is full');
+  };
+  const t = await openTestIssuer({ onAudit: bad });
+  t.issuer.onTrust(bad);
+  const { serial } = t.join();
+  t.issuer.revoke({ target: serial, reason: 'r', author: 'a' });
+  expect(t.issuer.trust().sequence).toBe(2);
+  expect(t.problems.map((error) => error.message)).toEqual(Array(7).fill('the log is full'));
+});
+
 test('no entry holds a token', async () => {
   const t = await openTestIssuer();
   const token = tokenFor(t.issuer);
@@ -77,7 +89,8 @@ describe('without the triggers it is found', () => {
     },
     {
       name: 'two entries that changed places',
-      sql: `UPDATE audit SET sequence = -4 WHERE sequence = 4; UPDATE audit SET sequence = 4 WHERE sequence = 5;
+      sql: `UPDATE audit SET sequence = -4 WHERE sequence = 4;
+            UPDATE audit SET sequence = 4 WHERE sequence = 5;
             UPDATE audit SET sequence = 5 WHERE sequence = -4`,
       brokenAt: 4,
     },

@@ -105,7 +105,7 @@ describe('by hand', () => {
 });
 
 describe('by itself', () => {
-  test('over three lives: always one active, successors published for the overlap, nothing left behind', async () => {
+  test('three lives: always one active root, published before it signs and as long as it is needed', async () => {
     const t = await openTestIssuer({ svidTtlMs: HOUR_MS, caTtlMs: 12 * HOUR_MS, overlapMs: 2 * HOUR_MS });
     const firstSeen = new Map<string, number>();
     const roots = new Set<string>();

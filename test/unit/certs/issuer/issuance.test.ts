@@ -202,6 +202,11 @@ describe('an SVID is refused', () => {
       ...{ code: 'ERR_ISSUER_ATTESTATION', why: 'id-malformed', names: `spiffe://${TD}/ns/shop/sa/../web` },
     },
     {
+      name: 'for a service account whose name goes on',
+      given: () => ({ kind: 'kubernetes', namespace: 'shop', serviceAccount: 'web/admin', pod: null }),
+      ...{ code: 'ERR_ISSUER_ATTESTATION', why: 'id-malformed', names: `${WEB}/admin` },
+    },
+    {
       name: 'for another trust domain',
       given: () => ({ kind: 'local', spiffeId: 'spiffe://other.example/a', detail: '' }),
       ...{ code: 'ERR_ISSUER_FORBIDDEN', why: 'id-foreign', names: 'spiffe://other.example/a' },

@@ -5,6 +5,7 @@ import { writeSync } from 'node:fs';
 import { localCertificateRequest } from '../../../../certs/issuer/certificate-request.ts';
 import type { Attestation, Issued } from '../../../../certs/issuer/issuer.ts';
 import { openIssuer } from '../../../../certs/issuer/open-issuer.ts';
+import { newKdfParameters } from '../../../../certs/issuer/sealed-keys.ts';
 import type { StateDatabase } from '../../../../certs/issuer/state-database.ts';
 import { systemClock } from '../../../../core/clock.ts';
 
@@ -33,8 +34,11 @@ const issuer = await openIssuer(
     limits: { identity: { burst: 1_000_000, perSecond: 1_000 } },
     onAudit: ({ sequence, hash }) => say('audit', `${sequence} ${hash}`),
   },
-  (db) => {
-    if (statements !== undefined) killAfter(db, Number(statements));
+  {
+    kdfParameters: () => ({ ...newKdfParameters(), n: 1024 }),
+    prepare(db) {
+      if (statements !== undefined) killAfter(db, Number(statements));
+    },
   },
 );
 say('ready', String(issuer.trust().sequence));

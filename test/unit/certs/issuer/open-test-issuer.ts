@@ -13,7 +13,8 @@ import type {
   IssuerOptions,
 } from '../../../../certs/issuer/issuer.ts';
 import { IssuerError } from '../../../../certs/issuer/issuer-error.ts';
-import { openIssuer, type Prepare } from '../../../../certs/issuer/open-issuer.ts';
+import { type OpenDetails, openIssuer } from '../../../../certs/issuer/open-issuer.ts';
+import { type KdfParameters, newKdfParameters } from '../../../../certs/issuer/sealed-keys.ts';
 import type { Clock } from '../../../../core/clock.ts';
 
 export const TD = 'example.org';
@@ -79,6 +80,9 @@ const csr = localCertificateRequest(
   generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'der', type: 'spki' }),
 );
 
+/** 2 ms instead of 200: tests open hundreds of states. */
+const cheapKdf = (): KdfParameters => ({ ...newKdfParameters(), n: 1024 });
+
 /** A folder that goes away with the test. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-issuer-'));
@@ -88,7 +92,7 @@ export function temporaryFolder(): string {
 
 export async function openTestIssuer(
   changes: Partial<IssuerOptions> = {},
-  given: { clock?: TestClock; prepare?: Prepare } = {},
+  given: OpenDetails & { readonly clock?: TestClock } = {},
 ): Promise<TestIssuer> {
   const clock = given.clock ?? new TestClock();
   const folder = changes.stateFolder ?? join(temporaryFolder(), 'state');
@@ -103,7 +107,7 @@ export async function openTestIssuer(
     onProblem: (error) => problems.push(error),
     ...changes,
   };
-  const issuer = await openIssuer(options, given.prepare);
+  const issuer = await openIssuer(options, { kdfParameters: cheapKdf, ...given });
   onTestFinished(() => issuer.close());
   const ask = (attestation: Attestation, from = '10.0.0.1'): Issued =>
     issuer.issue({ attestation, csr, from });

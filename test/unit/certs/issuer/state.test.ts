@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import type { IssuerOptions } from '../../../../certs/issuer/issuer.ts';
+import { newKdfParameters } from '../../../../certs/issuer/sealed-keys.ts';
 import { codeOf, openTestIssuer, SECRET, temporaryFolder, tokenFor, WEB } from './open-test-issuer.ts';
 
 /** Makes a state with one SVID, closes it, lets `damage` change it; what opening says then. */
@@ -162,7 +163,8 @@ describe('the state is refused', () => {
     },
     {
       name: 'when a sealed key was put under another id',
-      damage: (folder) => sql(folder, `PRAGMA foreign_keys = OFF; UPDATE ca SET id = 'ab'`),
+      damage: (folder) =>
+        sql(folder, `PRAGMA foreign_keys = OFF; UPDATE ca SET id = 'ab'; UPDATE crl SET ca_id = 'ab'`),
       code: 'ERR_ISSUER_SECRET',
     },
     {
@@ -244,6 +246,13 @@ describe('a full disk', () => {
 });
 
 describe('the secret', () => {
+  test('costs 64 MB to try, and the state says how', async () => {
+    const parameters = newKdfParameters();
+    expect(128 * parameters.n * parameters.r).toBe(64 * 1024 * 1024);
+    const first = await openTestIssuer({}, { kdfParameters: () => parameters });
+    await expect(first.reopen()).resolves.toBeDefined();
+  });
+
   test('can be changed: then only the new one opens the keys', async () => {
     const next = Buffer.from('the next secret, also long enough');
     const first = await openTestIssuer();
