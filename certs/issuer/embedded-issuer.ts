@@ -25,7 +25,7 @@ import type {
 } from './issuer.ts';
 import { IssuerError } from './issuer-error.ts';
 import type { IssuerParts } from './issuer-parts.ts';
-import { Operator } from './operator.ts';
+import { Operator, textOfPerson } from './operator.ts';
 
 /** How the secret becomes the wrapping key of `rewrap`; writes the new parameters. */
 export type Rewrap = (secret: Buffer) => KeyObject;
@@ -122,7 +122,7 @@ export class EmbeddedIssuer implements Issuer {
   }
 
   rotateCa(step: CaStep, author: string, { force = false }: { readonly force?: boolean } = {}): CaStatus {
-    return this.#life.step({ step, author, force });
+    return this.#life.step({ step, author: textOfPerson('author', author), force });
   }
 
   rewrap(secret: Buffer, author: string): void {
@@ -130,7 +130,7 @@ export class EmbeddedIssuer implements Issuer {
     const wrapping = db.transact(() => {
       const key = this.#newWrapping(secret);
       authorities.rewrap(key);
-      audit.append('secret-changed', clock.now(), { author });
+      audit.append('secret-changed', clock.now(), { author: textOfPerson('author', author) });
       return key;
     });
     authorities.useWrapping(wrapping);

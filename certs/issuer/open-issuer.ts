@@ -5,7 +5,7 @@ import { type DerEncoder, loadEncoder } from '../authority/encode-der.ts';
 import { AuditLog } from './audit-log.ts';
 import { Authorities } from './authorities.ts';
 import { Counted } from './counters.ts';
-import { EmbeddedIssuer, guarded } from './embedded-issuer.ts';
+import { EmbeddedIssuer, guarded, type Rewrap } from './embedded-issuer.ts';
 import type { AuditEntry, Issuer, IssuerOptions } from './issuer.ts';
 import { IssuerError } from './issuer-error.ts';
 import { JoinTokens } from './join-tokens.ts';
@@ -118,11 +118,7 @@ function assemble(db: StateDatabase, given: Given, derived: KeyObject | null): I
     counters: new Counted(),
   };
   db.transact(() => audit.append('started', options.clock.now(), { trustDomain: settings.trustDomain }));
-  return new EmbeddedIssuer(
-    parts,
-    (secret) => newWrappingKey(db, secret, given.kdfParameters()),
-    given.onProblem,
-  );
+  return new EmbeddedIssuer(parts, rewrapper(db, given.kdfParameters), given.onProblem);
 }
 
 function authoritiesOf(db: StateDatabase, given: Given & { readonly wrapping: KeyObject }): Authorities {
@@ -150,10 +146,17 @@ function wrappingKey(db: StateDatabase, { options, settings }: Given): KeyObject
   return deriveWrappingKey(options.secret, parameters);
 }
 
-/** The key of another secret; its parameters are written in the running transaction. */
-function newWrappingKey(db: StateDatabase, secret: Buffer, parameters: KdfParameters): KeyObject {
-  const { salt, n, r, p } = parameters;
-  const key = deriveWrappingKey(secret, parameters);
-  db.change(db.prepare('UPDATE issuer SET kdf_salt = ?, kdf_n = ?, kdf_r = ?, kdf_p = ?'), salt, n, r, p);
-  return key;
+/**
+ * Derives the key of another secret; its parameters are written in the running transaction. A function of its
+ * own, so that what lives as long as the issuer does not hold on to the options and the secret in them.
+ */
+function rewrapper(db: StateDatabase, kdfParameters: () => KdfParameters): Rewrap {
+  const update = db.prepare('UPDATE issuer SET kdf_salt = ?, kdf_n = ?, kdf_r = ?, kdf_p = ?');
+  return (secret) => {
+    const parameters = kdfParameters();
+    const { salt, n, r, p } = parameters;
+    const key = deriveWrappingKey(secret, parameters);
+    db.change(update, salt, n, r, p);
+    return key;
+  };
 }

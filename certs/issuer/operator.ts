@@ -143,7 +143,8 @@ function isSerial(text: string): boolean {
   return true;
 }
 
-function textOfPerson(name: string, text: string): string {
+/** A reason or an author, as it goes to the audit log. @throws ERR_ISSUER_REQUEST */
+export function textOfPerson(name: string, text: string): string {
   if (text.trim() === '' || text.length > ISSUER_TEXT_CHARS_MAX)
     throw bad(`the ${name} has 1 to ${ISSUER_TEXT_CHARS_MAX} characters`);
   return text;

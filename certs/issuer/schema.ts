@@ -59,6 +59,7 @@ export const MIGRATIONS: readonly string[] = [
     used_for TEXT REFERENCES svid (serial) ON DELETE SET NULL
   ) STRICT;
   CREATE INDEX join_token_by_id ON join_token (spiffe_id) WHERE state = 'open';
+  CREATE INDEX join_token_due ON join_token (expires_at_ms) WHERE state = 'open';
   CREATE INDEX join_token_used_for ON join_token (used_for);
 
   CREATE TABLE blocked_id (

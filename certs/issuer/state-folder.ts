@@ -10,7 +10,6 @@ import {
   type Stats,
   statSync,
 } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { IssuerError } from './issuer-error.ts';
 
@@ -69,7 +68,8 @@ function checkOwned(path: string, mode: number): void {
       `\`${path}\` has mode 0${found.toString(8)}: others may read or change it`,
       { hint: `chmod 0${mode.toString(8)} ${path}` },
     );
-  if (stats.uid !== userInfo().uid)
+  // The user of a container may have no name: os.userInfo would throw
+  if (stats.uid !== process.geteuid?.())
     throw new IssuerError(
       'ERR_ISSUER_PERMISSIONS',
       `\`${path}\` belongs to user ${stats.uid}, not to this one`,

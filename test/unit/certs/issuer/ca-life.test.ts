@@ -105,7 +105,7 @@ describe('by hand', () => {
 });
 
 describe('by itself', () => {
-  test('three lives: always one active root, published before it signs and as long as it is needed', async () => {
+  test('three lives: one active root, published before it signs and for as long as needed', async () => {
     const t = await openTestIssuer({ svidTtlMs: HOUR_MS, caTtlMs: 12 * HOUR_MS, overlapMs: 2 * HOUR_MS });
     const firstSeen = new Map<string, number>();
     const roots = new Set<string>();
