@@ -15,6 +15,7 @@ export const PROGRAMS = [
   'load/loop-delay',
   'micro/handshake-client',
   'micro/decision-process',
+  'micro/workload-api-process',
   'peers/processes/bare-tls',
   'peers/processes/node-https-http-proxy',
   'peers/processes/node-https-undici',

@@ -8,6 +8,7 @@ import type { Figure } from './measure.ts';
 import { recordFigures } from './record.ts';
 import { svidFigures } from './svid.ts';
 import { swapFigures } from './swap.ts';
+import { workloadApiFigures } from './workload-api.ts';
 
 export interface MicroBench {
   readonly name: string;
@@ -56,5 +57,10 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
     name: 'svid',
     summary: 'one peer certificate: issued, read, verified for the first time and again',
     run: svidFigures,
+  },
+  {
+    name: 'workload-api',
+    summary: 'start and memory of a client of the SPIFFE Workload API: ours, and @grpc/grpc-js',
+    run: workloadApiFigures,
   },
 ];

@@ -1,8 +1,8 @@
 // How long to wait before the Workload API is asked again.
 
 /**
- * `away`: nobody answers, or not as long as hoped. `denied`: there is no identity yet; SPIRE's agent learns of
- * new ones every 5 s. `refused`: asking again will hardly help, but an agent may be replaced.
+ * `away`: nobody answers, or not as long as hoped. `denied`: there is no identity yet; SPIRE's agent learns
+ * of new ones every 5 s. `refused`: asking again will hardly help, but an agent may be replaced.
  */
 export type WaitKind = 'away' | 'denied' | 'refused';
 

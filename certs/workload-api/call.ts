@@ -1,5 +1,5 @@
-// One call to the Workload API server: it reads the request, which is empty, and then sends every update until
-// the caller leaves, the identity is withdrawn or the server stops.
+// One call to the Workload API server: it reads the request, which is empty, and then sends every update
+// until the caller leaves, the identity is withdrawn or the server stops.
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { WORKLOAD_API_MESSAGE_BYTES_MAX, WORKLOAD_API_REQUEST_BYTES_MAX } from '../limits.ts';

@@ -117,7 +117,7 @@ function readBundles(named: BundlesMessage, reader: Reader, findings: Findings):
   return bundles;
 }
 
-/** The key of a bundle is the ID of a trust domain; some agents send its name alone, as go-spiffe takes it. */
+/** The key of a bundle is the ID of a trust domain; its name alone is taken too, as go-spiffe does. */
 function readDomain(name: string): TrustDomain {
   if (!name.startsWith('spiffe:')) return parseTrustDomain(name);
   const { trustDomain, path, uri } = parseSpiffeId(name);

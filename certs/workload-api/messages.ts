@@ -3,7 +3,7 @@
 import { WORKLOAD_API_BUNDLES_MAX, WORKLOAD_API_CRLS_MAX, WORKLOAD_API_SVIDS_MAX } from '../limits.ts';
 import { MessageError, readMessage, readText, writeField, writeOptional } from './protobuf.ts';
 
-/** One identity of a workload. Each `Buffer` is DER; those of certificates hold several, one after another. */
+/** One identity of a workload. Each `Buffer` is DER; those of certificates hold several, end to end. */
 export interface X509SvidMessage {
   readonly spiffeId: string;
   /** Leaf first. */

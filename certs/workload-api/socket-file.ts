@@ -1,13 +1,13 @@
-// A Unix socket that one user alone can open: attestation by file permission, since Node cannot ask the kernel
-// who is at the other end. The kernel lets nobody connect who may not write to the socket (unix(7)).
+// A Unix socket that one user alone can open: attestation by file permission, since Node cannot ask the
+// kernel who is at the other end. The kernel lets nobody connect who may not write to the socket (unix(7)).
 //
 // <directory>/            ours, 0711: no other user can write, so nothing in it is a trap
 // <directory>/<name>/     ours, 0700 until the socket has its owner and mode, 0711 from then on
 // <directory>/<name>/api.sock    of the workload, 0600
 //
 // SAFETY: bind(2) gives a socket the mode that the umask leaves, and the umask belongs to the whole process:
-// another thread that creates a file meanwhile would get a wrong one. So nobody can get to the socket instead,
-// until it is closed to others.
+// another thread that creates a file meanwhile would get a wrong one. So nobody can get to the socket
+// instead, until it is closed to others.
 import {
   type BigIntStats,
   chmodSync,
@@ -41,7 +41,7 @@ const NAME_CHARACTERS_MAX = 64;
 const SOCKET_NAME = 'api.sock';
 
 /**
- * The path for the socket of `place`, in a folder that nobody else can enter and where there is no socket yet.
+ * The path for the socket of `place`, in a folder that nobody else can enter and that has no socket yet.
  * @throws ERR_WORKLOAD_API_SOCKET
  */
 export async function prepareSocket({ directory, name, uid }: SocketPlace): Promise<string> {

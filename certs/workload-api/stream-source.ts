@@ -43,8 +43,8 @@ export interface StreamMethod<State> {
 const VERIFY_AGAIN_MS = 5_000;
 
 /**
- * Resolves with the first good state, however long that takes: an agent that starts, or a registration that is
- * yet to come, is nothing unusual. While it waits it does not keep the process alive.
+ * Resolves with the first good state, however long that takes: an agent that starts, or a registration that
+ * is yet to come, is nothing unusual. While it waits it does not keep the process alive.
  * @throws ERR_WORKLOAD_API_ADDRESS, ERR_WORKLOAD_API_ABORTED
  */
 export async function openStreamSource<State>(

@@ -1,5 +1,5 @@
-// go-spiffe and py-spiffe, as workloads: they get SVIDs and bundles from our Workload API, hear of a rotation,
-// and see a denial as what it is.
+// go-spiffe and py-spiffe, as workloads: they get SVIDs and bundles from our Workload API, hear of a
+// rotation, and see a denial as what it is.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';

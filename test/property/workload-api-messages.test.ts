@@ -36,7 +36,8 @@ for line in sys.stdin:
     bundles = m.federated_bundles if kind == 'svid' else m.bundles
     said = {'crls': [b64(c) for c in m.crl], 'bundles': {k: b64(v) for k, v in bundles.items()}}
     if kind == 'svid':
-        said['svids'] = [[s.spiffe_id, b64(s.x509_svid), b64(s.x509_svid_key), b64(s.bundle), s.hint] for s in m.svids]
+        said['svids'] = [[s.spiffe_id, b64(s.x509_svid), b64(s.x509_svid_key), b64(s.bundle), s.hint]
+                         for s in m.svids]
     m.DiscardUnknownFields()
     print(json.dumps({'said': said, 'bytes': b64(m.SerializeToString())}))
 `;

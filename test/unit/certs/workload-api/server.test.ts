@@ -288,7 +288,9 @@ describe('the socket', () => {
   });
 
   const asUser = (uid: number, path: string): string => {
-    const script = `require('net').connect(${JSON.stringify(path)}).on('connect', () => { console.log('in'); process.exit() }).on('error', (e) => console.log(e.code))`;
+    const script = `require('net').connect(${JSON.stringify(path)})
+      .on('connect', () => { console.log('in'); process.exit(); })
+      .on('error', (error) => console.log(error.code))`;
     return spawnSync(process.execPath, ['-e', script], { uid, gid: uid, encoding: 'utf8' }).stdout.trim();
   };
   test.runIf(IS_ROOT)('lets its user in, and no other', async () => {
@@ -454,7 +456,8 @@ describe('where a socket would be', () => {
   test('a socket that was left behind is replaced', async () => {
     const path = join(dir, 'web', 'api.sock');
     mkdirSync(join(dir, 'web'));
-    const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    const script = `require('net').createServer()
+      .listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
     spawnSync(process.execPath, ['-e', script]);
     expect(lstatSync(path).isSocket()).toBe(true);
     const caller = call(await serve());
