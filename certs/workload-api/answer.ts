@@ -2,8 +2,9 @@
 // @see SPIFFE Workload API section 5.2, SPIFFE Workload Endpoint sections 3 and 6
 import type { IncomingHttpHeaders } from 'node:http2';
 import { parseSpiffeId } from '../../core/spiffe-id.ts';
+import { GRPC_HEADER_BYTES_MAX } from '../limits.ts';
 import type { WorkloadUpdate } from './feed.ts';
-import { GRPC, type GrpcStatus } from './grpc-status.ts';
+import { GRPC, type GrpcStatus, headerListBytes } from './grpc-status.ts';
 import { writeX509BundlesResponse, writeX509SvidResponse } from './messages.ts';
 
 /** Makes the message of one method. */
@@ -23,6 +24,7 @@ const METHODS: ReadonlyMap<string, Answer> = new Map([
 
 export function admit(headers: IncomingHttpHeaders): Admission {
   const { ':method': method, ':path': path = '', 'content-type': type = '' } = headers;
+  if (headerListBytes(headers) > GRPC_HEADER_BYTES_MAX) return { kind: 'http', status: 431 };
   if (method !== 'POST') return { kind: 'http', status: 405 };
   if (
     type !== 'application/grpc' &&

@@ -24,6 +24,7 @@ const NAMES = [
   ['PERMISSION_DENIED', 'RESOURCE_EXHAUSTED', 'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE'],
   ['UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS', 'UNAUTHENTICATED'],
 ].flat();
+const FIELD_OVERHEAD_BYTES = 32; // RFC 9113 section 6.5.2
 const MESSAGE_CHARACTERS_MAX = 256; // it is logged
 
 /** `PERMISSION_DENIED`, or the number of a code without a name. */
@@ -47,6 +48,15 @@ export const writeStatus = ({ code, message }: GrpcStatus): Record<string, strin
   'grpc-status': String(code),
   ...(message === '' ? {} : { 'grpc-message': encodeURIComponent(message).replaceAll('%20', ' ') }),
 });
+
+/** The size of a header list as HTTP/2 counts it: Node announces `maxHeaderListSize`, and enforces nothing. */
+export function headerListBytes(headers: IncomingHttpHeaders): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(headers))
+    for (const one of Array.isArray(value) ? value : [value])
+      bytes += name.length + String(one).length + FIELD_OVERHEAD_BYTES; // `:status` is a number
+  return bytes;
+}
 
 /** Percent-decoded and fit to be logged. */
 function readable(text: string): string {

@@ -6,7 +6,7 @@ import net from 'node:net';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { GRPC_HEADER_BYTES_MAX, WORKLOAD_API_MESSAGE_BYTES_MAX } from '../limits.ts';
 import { FrameReader, writeFrame } from './grpc-frames.ts';
-import { type GrpcStatus, readStatus } from './grpc-status.ts';
+import { type GrpcStatus, headerListBytes, readStatus } from './grpc-status.ts';
 import { MessageError } from './protobuf.ts';
 
 /** Why a stream ended. */
@@ -111,6 +111,7 @@ class ServerStream {
   }
 
   #take(headers: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader): void {
+    if (headerListBytes(headers) > GRPC_HEADER_BYTES_MAX) return this.#refuse('the headers are too long');
     this.#status = readStatus(headers); // trailers only
     if (this.#status !== null) return;
     const [status, type = ''] = [headers[':status'], headers['content-type']];

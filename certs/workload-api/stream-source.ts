@@ -44,7 +44,7 @@ const VERIFY_AGAIN_MS = 5_000;
 
 /**
  * Resolves with the first good state, however long that takes: an agent that starts, or a registration that
- * is yet to come, is nothing unusual. While it waits it does not keep the process alive.
+ * is yet to come, is nothing unusual. The process stays alive meanwhile.
  * @throws ERR_WORKLOAD_API_ADDRESS, ERR_WORKLOAD_API_ABORTED
  */
 export async function openStreamSource<State>(
@@ -56,12 +56,16 @@ export async function openStreamSource<State>(
   const stopTelling = source.onProblem((problems) => {
     for (const problem of problems) onWaiting?.(problem);
   });
+  // Timers of the clock keep no process alive, and between two attempts there is nothing else.
+  const { port1: alive } = new MessageChannel();
+  alive.ref();
   try {
     await firstState(source, signal);
   } catch (error) {
     source.close();
     throw error;
   } finally {
+    alive.close();
     stopTelling();
   }
   return source;

@@ -1,6 +1,8 @@
 // What the client of the Workload API makes of agents that are odd, broken or hostile: it says what is wrong,
 // asks again, and takes the first good answer.
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, rmSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openWorkloadApiSource } from '../../../../certs/workload-api/svid-source.ts';
 import type { Diagnostic } from '../../../../core/errors.ts';
@@ -18,6 +20,8 @@ import {
   trailers,
   trailersOnly,
 } from './scripted-agent.ts';
+
+const SOURCE = new URL('../../../../certs/workload-api/svid-source.ts', import.meta.url).href;
 
 let answers: Answers;
 beforeAll(async () => {
@@ -153,6 +157,12 @@ const AGAIN: readonly Row[] = [
     says: 'compressed',
   },
   {
+    name: 'headers of 15 KiB',
+    first: saying(() => answer(['x-long', 'x'.repeat(15_000)])),
+    code: 'ERR_WORKLOAD_API_MESSAGE',
+    says: 'the headers are too long',
+  },
+  {
     name: 'a hundred headers',
     first: saying(() => answer(...Array.from({ length: 100 }, (_, i) => [`x-${i}`, ''] as const))),
     code: 'ERR_WORKLOAD_API_UNAVAILABLE',
@@ -283,6 +293,32 @@ describe('where and how long', () => {
       diagnostics: [{ code: 'ERR_WORKLOAD_API_UNREACHABLE' }],
     });
     expect(waits[0]?.message).toContain('ENOENT');
+  });
+
+  test('a process that only waits stays alive', async () => {
+    const { agent } = await asking.ask([answers.sayGood]);
+    const path = `${agent.path}.later`;
+    const program = `
+      const { openWorkloadApiSource } = await import(${JSON.stringify(SOURCE)});
+      const source = await openWorkloadApiSource({
+        socket: 'unix://${path}',
+        trustDomain: 'example.org',
+        onWaiting: ({ code }) => console.log(code),
+      });
+      console.log(source.current().spiffeId.uri);
+      source.close();`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program]);
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+      if (text.includes('UNREACHABLE')) symlinkSync(agent.path, path);
+    });
+    const [code] = await once(child, 'exit');
+    rmSync(path, { force: true });
+    expect({ code, out: out.trim().split('\n') }).toEqual({
+      code: 0,
+      out: ['ERR_WORKLOAD_API_UNREACHABLE', ID],
+    });
   });
 
   test('a signal that was given before', async () => {

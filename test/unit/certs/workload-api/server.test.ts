@@ -160,6 +160,7 @@ describe('a call', () => {
     { name: 'GET', headers: { ':method': 'GET' }, http: 405 },
     { name: 'a form', headers: { 'content-type': 'application/x-www-form-urlencoded' }, http: 415 },
     { name: 'gRPC-Web', headers: { 'content-type': 'application/grpc-web' }, http: 415 },
+    { name: 'headers of 15 KiB', headers: { 'x-long': 'x'.repeat(15_000) }, http: 431 },
     { name: 'no content type', headers: { 'content-type': undefined }, http: 415 },
   ])('$name: HTTP $http', async ({ headers, http }) => {
     const caller = call(await serve(), headers);
