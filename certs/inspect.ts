@@ -69,6 +69,7 @@ const PURPOSE_NAMES: ReadonlyMap<string, string> = new Map([
 function timeFindings(certificate: Certificate, nowMs: number): readonly SvidFinding[] {
   const rule = 'RFC 5280 section 4.1.2.5';
   if (nowMs < certificate.notBeforeMs) return [{ severity: 'error', message: 'it is not valid yet', rule }];
-  if (nowMs > certificate.notAfterMs) return [{ severity: 'error', message: 'it has expired', rule }];
+  // As in the verifier: the last second counts
+  if (nowMs >= certificate.notAfterMs + 1000) return [{ severity: 'error', message: 'it has expired', rule }];
   return [];
 }

@@ -25,6 +25,9 @@ export const EXTENSIONS_MAX = 64;
 /** Names in one subjectAltName or nameConstraints extension. */
 export const NAMES_MAX = 1_024;
 
+/** Comparisons of names with name constraints in one path search: 65,536 take about 6 ms. */
+export const NAME_COMPARISONS_MAX = 65_536;
+
 /** Smallest RSA modulus in bits (NIST SP 800-131A). */
 export const RSA_BITS_MIN = 2_048;
 

@@ -35,6 +35,8 @@ export function leafFindings(leaf: Certificate): LeafFindings {
   const { basicConstraints, keyUsage, extendedKeyUsage } = leaf.extensions;
   if (leaf.subject === EMPTY_NAME && leaf.extensions.subjectAltName?.critical === false)
     error('3.1', 'the subject is empty and subjectAltName is not critical');
+  if (leaf.extensions.nameConstraints !== null)
+    error('4.2', 'it has name constraints; only signing certificates may');
   if (basicConstraints?.ca) error('4.1', 'it is a CA; a leaf has cA set to false');
   if (keyUsage === null) error('4.3', 'it has no key usage');
   else {
@@ -53,7 +55,7 @@ export function leafFindings(leaf: Certificate): LeafFindings {
       rule: 'X509-SVID section 4.4',
     });
   }
-  findings.push(...algorithmFindings(leaf, 'error'));
+  findings.push(...serialFindings(leaf, 'error'), ...algorithmFindings(leaf, 'error'));
   return { spiffeId, findings };
 }
 
@@ -67,21 +69,37 @@ export function signingFindings(ca: Certificate): readonly SvidFinding[] {
     findings.push({ severity, message, rule: `X509-SVID section ${section}` });
   };
   const { basicConstraints, keyUsage } = ca.extensions;
+  if (ca.subject === EMPTY_NAME)
+    findings.push({
+      severity: 'error',
+      message: 'it is a CA without a name',
+      rule: 'RFC 5280 section 4.1.2.6',
+    });
   if (!basicConstraints?.ca) add('error', '4.1', 'it is not a CA');
+  else if (!basicConstraints.critical)
+    findings.push({
+      severity: 'warning',
+      message: 'its basic constraints are not critical',
+      rule: 'RFC 5280 section 4.2.1.9',
+    });
   // RFC 5280 section 6.1.4 (n) lets a CA without key usage sign; the SPIFFE standard does not. Roots made by
   // plain `openssl req -x509` have none.
   if (keyUsage === null) add('warning', '4.3', 'it has no key usage');
   else if (!keyUsage.usages.has('keyCertSign')) add('error', '4.3', 'key usage lacks keyCertSign');
+  else if (!keyUsage.critical) add('warning', '4.3', 'key usage is not critical');
   const idFault = signingIdFault(ca);
   if (idFault !== null) add('error', '3.2', idFault);
   // An anchor's own signature proves nothing: an old self-signed root may have SHA-1 there.
-  return [...findings, ...algorithmFindings(ca, 'warning')];
+  return [...findings, ...serialFindings(ca, 'warning'), ...algorithmFindings(ca, 'warning')];
 }
 
-/** True when the extended key usage, if there is one, allows `purpose`. */
+/**
+ * True when the extended key usage, if there is one, allows `purpose`. `anyExtendedKeyUsage` alone does not,
+ * which RFC 5280 section 4.2.1.12 leaves to us: X509-SVID section 4.4 wants the purposes, OpenSSL as well.
+ */
 export function allowsPurpose(certificate: Certificate, purpose: PeerPurpose): boolean {
   const usages = certificate.extensions.extendedKeyUsage;
-  return usages === null || usages.includes(PURPOSE[purpose]) || usages.includes(PURPOSE.any);
+  return usages === null || usages.includes(PURPOSE[purpose]);
 }
 
 function readLeafId(leaf: Certificate, error: (section: string, message: string) => void): SpiffeId | null {
@@ -126,6 +144,12 @@ function tryParse(uri: string): SpiffeId | string {
     if (!(error instanceof SallyportError)) throw error;
     return error.message;
   }
+}
+
+/** RFC 5280 section 4.1.2.2: a serial number is positive. Old roots have 0. */
+function serialFindings({ serial }: Certificate, severity: 'error' | 'warning'): readonly SvidFinding[] {
+  const rule = 'RFC 5280 section 4.1.2.2';
+  return serial === '00' ? [{ severity, message: 'its serial number is 0', rule }] : [];
 }
 
 function algorithmFindings(certificate: Certificate, signature: 'error' | 'warning'): readonly SvidFinding[] {

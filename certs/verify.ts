@@ -162,7 +162,7 @@ function parseChain(
       parsed.push(known.get(fingerprint) ?? parseCertificate(der, fingerprint));
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
-      return refuse('invalid-svid', `certificate ${i + 1} of the chain is not valid DER: ${error.message}`);
+      return refuse('invalid-svid', `certificate ${i + 1} of the chain cannot be read: ${error.message}`);
     }
   }
   const [leaf, ...rest] = parsed;

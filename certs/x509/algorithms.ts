@@ -3,6 +3,7 @@
 import type { KeyObject } from 'node:crypto';
 import { verify } from 'node:crypto';
 import { RSA_BITS_MAX, RSA_BITS_MIN } from '../limits.ts';
+import { CURVES, type Curve, isOnCurve } from './curves.ts';
 import { DerError, DerReader, TAG } from './der.ts';
 
 /** A signature algorithm that is accepted. `digest` is null where the key fixes it (Ed25519). */
@@ -36,13 +37,9 @@ const SIGNATURE_ALGORITHMS: ReadonlyMap<string, SignatureAlgorithm> = new Map([
 const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
 const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
 const ED25519 = '1.3.101.112';
-const CURVES: ReadonlyMap<string, string> = new Map([
-  ['1.2.840.10045.3.1.7', 'P-256'],
-  ['1.3.132.0.34', 'P-384'],
-  ['1.3.132.0.35', 'P-521'],
-]);
-// A public exponent above 32 bits only makes verification slow, up to 100 times.
-const RSA_EXPONENT_BYTES_MAX = 5;
+// A public exponent above 32 bits only makes verification slow, up to 100 times. One below 2^16 is below what
+// FIPS 186-5 section 5.1 (e) allows; with 1, everybody signs for the key.
+const RSA_EXPONENT_BYTES = { min: 3, max: 5 };
 
 /** Reads an AlgorithmIdentifier of a signature; `algorithm` is null when it is not accepted. */
 export function readSignatureAlgorithm(reader: DerReader): {
@@ -70,15 +67,19 @@ export function readPublicKey(spki: Buffer): PublicKeyInfo {
     const curve = CURVES.get(identifier.oid());
     identifier.finish();
     if (curve === undefined) return refused(spki, 'an EC key on a curve other than P-256, P-384 and P-521');
-    finishKey(outer);
-    return { spki, kind: 'ec', text: `EC ${curve}`, fault: null };
+    return readEcKey(spki, curve, finishKey(outer));
   }
   if (oid === ED25519) {
     identifier.finish();
     if (finishKey(outer).length !== 32) throw new DerError('an Ed25519 key is not 32 bytes');
     return { spki, kind: 'ed25519', text: 'Ed25519', fault: null };
   }
-  if (oid === RSA_ENCRYPTION) return readRsaKey(spki, finishKey(outer));
+  if (oid === RSA_ENCRYPTION) {
+    // RFC 3279 section 2.3.1: the parameters are NULL
+    if (identifier.content(TAG.null).length !== 0) throw new DerError('a NULL with content');
+    identifier.finish();
+    return readRsaKey(spki, finishKey(outer));
+  }
   return refused(spki, `a public key of algorithm ${oid}`);
 }
 
@@ -86,6 +87,13 @@ function finishKey(outer: DerReader): Buffer {
   const key = outer.octetAlignedBits();
   outer.finish();
   return key;
+}
+
+/** RFC 5480 section 2.2: an uncompressed point. The compressed, left to us, are not read by Go either. */
+function readEcKey(spki: Buffer, curve: Curve, point: Buffer): PublicKeyInfo {
+  const text = `EC ${curve.name}`;
+  const fault = isOnCurve(curve, point) ? null : `an EC key that is no uncompressed point of ${curve.name}`;
+  return { spki, kind: 'ec', text, fault };
 }
 
 function readRsaKey(spki: Buffer, key: Buffer): PublicKeyInfo {
@@ -100,9 +108,15 @@ function readRsaKey(spki: Buffer, key: Buffer): PublicKeyInfo {
   let fault: string | null = null;
   if (bits < RSA_BITS_MIN) fault = `an RSA key of ${bits} bits, fewer than ${RSA_BITS_MIN}`;
   else if (bits > RSA_BITS_MAX) fault = `an RSA key of ${bits} bits, more than ${RSA_BITS_MAX}`;
-  else if (exponent.length > RSA_EXPONENT_BYTES_MAX) fault = 'an RSA key with an exponent above 32 bits';
+  else if (isNegative(modulus) || isEven(modulus)) fault = 'an RSA key with an even or negative modulus';
+  else if (isNegative(exponent) || isEven(exponent) || exponent.length < RSA_EXPONENT_BYTES.min)
+    fault = 'an RSA key with an even exponent or one below 65537';
+  else if (exponent.length > RSA_EXPONENT_BYTES.max) fault = 'an RSA key with an exponent above 32 bits';
   return { spki, kind: 'rsa', text: `RSA ${bits}`, fault };
 }
+
+const isNegative = (integer: Buffer): boolean => (integer[0] ?? 0) >= 0x80;
+const isEven = (integer: Buffer): boolean => ((integer[integer.length - 1] ?? 0) & 1) === 0;
 
 const refused = (spki: Buffer, fault: string): PublicKeyInfo => ({ spki, kind: 'other', text: fault, fault });
 

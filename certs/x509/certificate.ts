@@ -6,6 +6,7 @@ import { readPublicKey, readSignatureAlgorithm } from './algorithms.ts';
 import { DerError, DerReader, TAG } from './der.ts';
 import type { Extensions } from './extensions.ts';
 import { readExtensions } from './extensions.ts';
+import { checkDistinguishedName } from './names.ts';
 
 export interface Certificate {
   readonly der: Buffer;
@@ -56,12 +57,12 @@ export function parseCertificate(der: Buffer, fingerprintSha256 = fingerprintOf(
   // RFC 5280 section 4.1.1.2: the two fields are the same
   if (!innerAlgorithm.equals(outerAlgorithm)) throw new DerError('the two signature algorithms differ');
   const { oid, algorithm } = readSignatureAlgorithm(new DerReader(innerAlgorithm));
-  const issuer = fields.raw(TAG.sequence).toString('latin1');
+  const issuer = readName(fields);
   const validity = fields.enter(TAG.sequence);
   const notBeforeMs = validity.time();
   const notAfterMs = validity.time();
   validity.finish();
-  const subject = fields.raw(TAG.sequence).toString('latin1');
+  const subject = readName(fields);
   const publicKey = readPublicKey(fields.raw(TAG.sequence));
   // issuerUniqueID and subjectUniqueID are not read: conforming CAs do not write them (section 4.1.2.8)
   const extensions = fields.peek() === 0xa3 ? fields.enter(0xa3) : null;
@@ -84,6 +85,12 @@ export function parseCertificate(der: Buffer, fingerprintSha256 = fingerprintOf(
     publicKey,
     extensions: readExtensions(extensions),
   };
+}
+
+function readName(fields: DerReader): string {
+  const name = fields.raw(TAG.sequence);
+  checkDistinguishedName(name);
+  return name.toString('latin1');
 }
 
 function readVersion(reader: DerReader): number {

@@ -25,6 +25,9 @@ export interface Crl {
   readonly signatureAlgorithm: SignatureAlgorithm;
 }
 
+const DELTA_CRL_INDICATOR = '2.5.29.27';
+const ISSUING_DISTRIBUTION_POINT = '2.5.29.28';
+
 /** Parses one CRL. @throws DerError */
 export function parseCrl(der: Buffer): Crl {
   const file = new DerReader(der);
@@ -85,7 +88,9 @@ function readCrlExtensions(reader: DerReader): string | null {
   let authorityKeyId: string | null = null;
   for (const { oid, critical, value } of readExtensionList(reader)) {
     if (oid === EXTENSION.authorityKeyIdentifier) authorityKeyId = readAuthorityKeyId(value);
-    // deltaCRLIndicator and issuingDistributionPoint are critical (sections 5.2.4 and 5.2.5)
+    // These are critical (sections 5.2.4 and 5.2.5). Where they are not, the list is still a part of one.
+    else if (oid === DELTA_CRL_INDICATOR || oid === ISSUING_DISTRIBUTION_POINT)
+      throw new DerError(`a delta, indirect or partitioned CRL (extension ${oid})`);
     else if (critical) throw new DerError(`a CRL with critical extension ${oid}, which is not known`);
   }
   return authorityKeyId;

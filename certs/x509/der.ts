@@ -15,8 +15,11 @@ export const TAG = {
   oid: 0x06,
   enumerated: 0x0a,
   utf8String: 0x0c,
+  printableString: 0x13,
+  ia5String: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,
+  bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
 } as const;
@@ -218,6 +221,9 @@ function decodeTime(content: Buffer, yearDigits: 2 | 4): number {
   const hour = field(yearDigits + 4, 2);
   const minute = field(yearDigits + 6, 2);
   const second = field(yearDigits + 8, 2);
+  // RFC 5280 section 4.1.2.5: dates that UTCTime can tell are told by it
+  if (yearDigits === 4 && year >= 1950 && year < 2050)
+    throw new DerError('a GeneralizedTime before 2050, where UTCTime belongs');
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute, second);

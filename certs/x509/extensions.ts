@@ -3,6 +3,7 @@
 
 import { EXTENSIONS_MAX, NAMES_MAX } from '../limits.ts';
 import { DerError, DerReader, TAG } from './der.ts';
+import { checkConstraint } from './name-constraint-forms.ts';
 import type { GeneralNames } from './names.ts';
 import { NameCollector, readGeneralNames } from './names.ts';
 
@@ -30,7 +31,9 @@ export const EXTENSION = {
   nameConstraints: '2.5.29.30',
   certificatePolicies: '2.5.29.32',
   authorityKeyIdentifier: '2.5.29.35',
+  policyConstraints: '2.5.29.36',
   extendedKeyUsage: '2.5.29.37',
+  inhibitAnyPolicy: '2.5.29.54',
 } as const;
 
 /** OIDs of the extended key usages that matter to TLS. */
@@ -46,13 +49,19 @@ export interface NameConstraints {
   readonly excluded: GeneralNames | null;
 }
 
+export interface BasicConstraints {
+  readonly critical: boolean;
+  readonly ca: boolean;
+  readonly pathLength: number | null;
+}
+
 /** What the extensions of one certificate say; null = the extension is absent. */
 export interface Extensions {
   readonly subjectAltName: { readonly critical: boolean; readonly names: GeneralNames } | null;
   readonly keyUsage: { readonly critical: boolean; readonly usages: ReadonlySet<KeyUsage> } | null;
   /** OIDs. */
   readonly extendedKeyUsage: readonly string[] | null;
-  readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | null } | null;
+  readonly basicConstraints: BasicConstraints | null;
   readonly nameConstraints: NameConstraints | null;
   /** Latin1 text of the identifier's bytes. */
   readonly subjectKeyId: string | null;
@@ -76,19 +85,43 @@ export function readExtensions(reader: DerReader | null): Extensions {
   };
   if (reader === null) return result;
   for (const { oid, critical, value } of readExtensionList(reader)) {
+    checkCriticality(oid, critical);
     if (oid === EXTENSION.subjectAltName)
       result.subjectAltName = { critical, names: readGeneralNames(value) };
     else if (oid === EXTENSION.keyUsage) result.keyUsage = { critical, usages: readKeyUsage(value) };
     else if (oid === EXTENSION.extendedKeyUsage) result.extendedKeyUsage = readExtendedKeyUsage(value);
-    else if (oid === EXTENSION.basicConstraints) result.basicConstraints = readBasicConstraints(value);
+    else if (oid === EXTENSION.basicConstraints)
+      result.basicConstraints = { critical, ...readBasicConstraints(value) };
     else if (oid === EXTENSION.nameConstraints) result.nameConstraints = readNameConstraints(value);
     else if (oid === EXTENSION.subjectKeyIdentifier) result.subjectKeyId = readKeyId(value);
     else if (oid === EXTENSION.authorityKeyIdentifier) result.authorityKeyId = readAuthorityKeyId(value);
     // Policies restrict nothing while no policy is required (RFC 5280 section 6.1.1 d); policyConstraints,
     // which could require one, must be critical and is not known here.
-    else if (critical && oid !== EXTENSION.certificatePolicies) result.unknownCritical.push(oid);
+    else if (oid === EXTENSION.certificatePolicies) checkPolicies(value);
+    else if (critical) result.unknownCritical.push(oid);
   }
   return result;
+}
+
+/**
+ * RFC 5280 sections 4.2.1.1 and 4.2.1.2: key identifiers are never critical; 4.2.1.11 and 4.2.1.14: what may
+ * require a policy always is, and then it is not known here. What says it is not would be passed over.
+ */
+function checkCriticality(oid: string, critical: boolean): void {
+  const keyId = oid === EXTENSION.authorityKeyIdentifier || oid === EXTENSION.subjectKeyIdentifier;
+  if (keyId && critical) throw new DerError('a key identifier that is critical');
+  if (critical) return;
+  if (oid === EXTENSION.policyConstraints) throw new DerError('policy constraints that are not critical');
+  if (oid === EXTENSION.inhibitAnyPolicy) throw new DerError('inhibitAnyPolicy that is not critical');
+}
+
+/** RFC 5280 section 4.2.1.4: one policy or more, each with an OID; their qualifiers are not read. */
+function checkPolicies(value: Buffer): void {
+  const outer = new DerReader(value);
+  const list = outer.enter(TAG.sequence);
+  outer.finish();
+  do list.enter(TAG.sequence).oid();
+  while (list.peek() >= 0);
 }
 
 /**
@@ -168,9 +201,7 @@ function readSubtrees(list: DerReader): GeneralNames {
     names.add(subtree);
     subtree.finish(); // RFC 5280 section 4.2.1.10: minimum is 0 (so absent), maximum is absent
   } while (list.peek() >= 0);
-  for (const block of names.ipAddresses)
-    if (block.length !== 8 && block.length !== 32)
-      throw new DerError('an IP block is neither 8 nor 32 bytes');
+  checkConstraint(names);
   return names;
 }
 
@@ -186,5 +217,9 @@ export function readAuthorityKeyId(value: Buffer): string | null {
   const outer = new DerReader(value);
   const fields = outer.enter(TAG.sequence);
   outer.finish();
-  return fields.peek() === 0x80 ? fields.content(0x80).toString('latin1') : null;
+  const keyId = fields.peek() === 0x80 ? fields.content(0x80).toString('latin1') : null;
+  if (fields.peek() === 0xa1) fields.content(0xa1);
+  if (fields.peek() === 0x82) fields.content(0x82);
+  fields.finish();
+  return keyId;
 }

@@ -3,7 +3,7 @@
 // vouched for it.
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { Reason } from '../../core/reasons.ts';
-import { PATH_ATTEMPTS_MAX, PATH_DEPTH_MAX } from '../limits.ts';
+import { NAME_COMPARISONS_MAX, PATH_ATTEMPTS_MAX, PATH_DEPTH_MAX } from '../limits.ts';
 import type { PeerPurpose } from '../svid.ts';
 import { allowsPurpose, signingFindings } from '../svid.ts';
 import type { TrustBundle } from '../trust-bundle.ts';
@@ -65,7 +65,13 @@ export interface SignatureMemo {
 
 /** The first path that holds, or the most telling reason why none does. */
 export function findPath(request: PathRequest, memo: SignatureMemo): ValidPath | CertificateFault {
-  const search: Search = { request, memo, stepsLeft: PATH_ATTEMPTS_MAX, fault: null };
+  const search: Search = {
+    request,
+    memo,
+    stepsLeft: PATH_ATTEMPTS_MAX,
+    comparisons: { left: NAME_COMPARISONS_MAX },
+    fault: null,
+  };
   return extend(search, [request.leaf]) ?? search.fault ?? noIssuer(request);
 }
 
@@ -73,6 +79,7 @@ interface Search {
   readonly request: PathRequest;
   readonly memo: SignatureMemo;
   stepsLeft: number;
+  readonly comparisons: { left: number };
   /** The most telling one so far; null while no issuer was found at all. */
   fault: CertificateFault | null;
 }
@@ -152,7 +159,7 @@ function validatePath(search: Search, path: readonly Certificate[]): ValidPath |
     // Section 6.1.3 (b) and (c): self-issued CAs in the middle are exempt
     if (!selfIssued || isLeaf) {
       for (const constraint of constraints) {
-        const outside = nameConstraintFault(constraint, certificate);
+        const outside = nameConstraintFault(constraint, certificate, search.comparisons);
         if (outside !== null) return fault('untrusted-certificate', outside);
       }
     }

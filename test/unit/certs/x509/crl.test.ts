@@ -90,14 +90,23 @@ describe('parseCrl', () => {
       ca.signer,
     );
 
+  test.each([{ name: 'an unknown critical extension', oid: '1.2.3', value: '0500' }])(
+    '$name is refused',
+    ({ oid, value }) => {
+      const extension = { oid, critical: true, value: Buffer.from(value, 'hex') };
+      expect(() => parseCrl(build([extension]))).toThrow(`critical extension ${oid}`);
+      expect(parseCrl(build([{ ...extension, critical: false }])).revoked.size).toBe(0);
+    },
+  );
+
   test.each([
     { name: 'a delta CRL', oid: '2.5.29.27', value: '020101' },
     { name: 'a partitioned or indirect CRL', oid: '2.5.29.28', value: '3000' },
-    { name: 'an unknown critical extension', oid: '1.2.3', value: '0500' },
-  ])('$name is refused', ({ oid, value }) => {
-    const extension = { oid, critical: true, value: Buffer.from(value, 'hex') };
-    expect(() => parseCrl(build([extension]))).toThrow(`critical extension ${oid}`);
-    expect(parseCrl(build([{ ...extension, critical: false }])).revoked.size).toBe(0);
+  ])('$name is refused, critical or not', ({ oid, value }) => {
+    for (const critical of [true, false])
+      expect(() => parseCrl(build([{ oid, critical, value: Buffer.from(value, 'hex') }]))).toThrow(
+        `a delta, indirect or partitioned CRL (extension ${oid})`,
+      );
   });
 
   test.each([
