@@ -14,8 +14,9 @@ import type { Certificate } from './x509/certificate.ts';
 import { fingerprintOf, parseCertificate } from './x509/certificate.ts';
 import type { Crl } from './x509/crl.ts';
 import { DerError } from './x509/der.ts';
-import type { CertificateFault, CertificateReason, PathRequest, SignatureMemo } from './x509/path.ts';
+import type { CertificateFault, CertificateReason, PathRequest } from './x509/path.ts';
 import { findPath } from './x509/path.ts';
+import { createSignatureMemo, type SignatureMemo } from './x509/signed-by.ts';
 
 /** What is known about a verified peer. */
 export interface PeerIdentity {
@@ -57,13 +58,13 @@ export function createPeerVerifier(
   const context: Context = {
     state,
     purpose: options.purpose,
-    memo: { keys: new WeakMap(), signedBy: new WeakMap(), crls: new WeakMap() },
+    memo: createSignatureMemo(),
     intermediates: new Map(),
   };
   return {
     verify(chain, nowMs, leafGraceMs = 0) {
       const leaf = chain[0];
-      if (leaf === undefined) return refuse('no-certificate', 'the peer sent no certificate');
+      if (leaf === undefined) return refuse('no-certificate', 'the peer sent no certificate', RULE.svid);
       // What only the grace lets through is not remembered: the next call may come without it.
       const key = leaf.length > CHAIN_BYTES_MAX ? '' : fingerprintOf(leaf);
       if (leafGraceMs > 0) {
@@ -112,13 +113,23 @@ function verifyChain(
   const [leaf, ...intermediates] = certificates;
   const { spiffeId, findings } = leafFindings(leaf);
   const broken = findings.find((finding) => finding.severity === 'error');
-  if (spiffeId === null || broken !== undefined)
-    return refuse('invalid-svid', `${broken?.message ?? 'no SPIFFE ID'} (${broken?.rule ?? ''})`);
+  if (spiffeId === null || broken !== undefined) {
+    const { message, rule } = broken ?? { message: 'no SPIFFE ID', rule: RULE.svid };
+    return refuse('invalid-svid', `${message} (${rule})`, rule);
+  }
   if (!allowsPurpose(leaf, context.purpose))
-    return refuse('invalid-svid', `extended key usage lacks ${context.purpose}Auth (X509-SVID section 4.4)`);
+    return refuse(
+      'invalid-svid',
+      `extended key usage lacks ${context.purpose}Auth (${RULE.purpose})`,
+      RULE.purpose,
+    );
   const bundle = context.state.bundles.get(spiffeId.trustDomain);
   if (bundle === undefined)
-    return refuse('wrong-trust-domain', `there is no bundle for trust domain \`${spiffeId.trustDomain}\``);
+    return refuse(
+      'wrong-trust-domain',
+      `there is no bundle for trust domain \`${spiffeId.trustDomain}\``,
+      RULE.bundle,
+    );
   const request = {
     leaf,
     intermediates,
@@ -152,9 +163,13 @@ function parseChain(
   known: ReadonlyMap<string, Certificate>,
 ): [Certificate, ...Certificate[]] | CertificateFault {
   if (chain.length > CHAIN_CERTIFICATES_MAX)
-    return refuse('untrusted-certificate', `the chain has more than ${CHAIN_CERTIFICATES_MAX} certificates`);
+    return refuse(
+      'untrusted-certificate',
+      `the chain has more than ${CHAIN_CERTIFICATES_MAX} certificates`,
+      RULE.limits,
+    );
   if (chain.reduce((sum, der) => sum + der.length, 0) > CHAIN_BYTES_MAX)
-    return refuse('untrusted-certificate', `the chain is larger than ${CHAIN_BYTES_MAX} bytes`);
+    return refuse('untrusted-certificate', `the chain is larger than ${CHAIN_BYTES_MAX} bytes`, RULE.limits);
   const parsed: Certificate[] = [];
   for (const [i, der] of chain.entries()) {
     try {
@@ -162,11 +177,17 @@ function parseChain(
       parsed.push(known.get(fingerprint) ?? parseCertificate(der, fingerprint));
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
-      return refuse('invalid-svid', `certificate ${i + 1} of the chain cannot be read: ${error.message}`);
+      return refuse(
+        'invalid-svid',
+        `certificate ${i + 1} of the chain cannot be read: ${error.message}`,
+        RULE.encoding,
+      );
     }
   }
   const [leaf, ...rest] = parsed;
-  return leaf === undefined ? refuse('no-certificate', 'the peer sent no certificate') : [leaf, ...rest];
+  return leaf === undefined
+    ? refuse('no-certificate', 'the peer sent no certificate', RULE.svid)
+    : [leaf, ...rest];
 }
 
 /**
@@ -186,13 +207,23 @@ function foreignSigner(
       return refuse(
         'wrong-trust-domain',
         `an ID of trust domain \`${own}\` is signed by the bundle of \`${bundle.trustDomain}\``,
+        RULE.bundle,
       );
   }
   return null;
 }
 
-const refuse = (reason: CertificateReason, message: string): CertificateFault => ({
+const RULE = {
+  svid: 'X509-SVID section 2',
+  purpose: 'X509-SVID section 4.4',
+  bundle: 'X509-SVID section 5.1',
+  encoding: 'RFC 5280 section 4.1, X.690',
+  limits: 'a limit of sallyport',
+} as const;
+
+const refuse = (reason: CertificateReason, message: string, rule: string): CertificateFault => ({
   ok: false,
   reason,
   message,
+  rule,
 });

@@ -28,7 +28,7 @@ export function parseDomainFile(text: string, option: string): { trustDomain: st
   return { trustDomain: parseTrustDomain(text.slice(0, equals)), file: text.slice(equals + 1) };
 }
 
-/** Reads a file that the user named. @throws ERR_FILE */
+/** Reads a file that the user named, or standard input for `-`. @throws ERR_FILE */
 export async function readInput(
   io: Io,
   file: string,
@@ -36,6 +36,7 @@ export async function readInput(
 ): Promise<FileContent> {
   const path = resolve(io.cwd, file);
   try {
+    if (file === '-') return { file: '(standard input)', bytes: await readStandardInput(bytesMax) };
     if ((await stat(path)).size > bytesMax)
       throw new SallyportError('ERR_FILE', `\`${file}\` is larger than ${bytesMax} bytes`);
     return { file, bytes: await readFile(path) };
@@ -43,6 +44,18 @@ export async function readInput(
     if (error instanceof SallyportError) throw error;
     throw new SallyportError('ERR_FILE', `\`${file}\` cannot be read: ${errorCode(error)}`, { cause: error });
   }
+}
+
+async function readStandardInput(bytesMax: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > bytesMax)
+      throw new SallyportError('ERR_FILE', `standard input is larger than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** A file to write. */

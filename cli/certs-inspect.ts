@@ -1,83 +1,135 @@
-// `sallyport certs inspect`: what is in a certificate file, and in words whether each is a valid X509-SVID
-// and why not.
-
-import { type Inspection, inspectCertificate } from '../certs/inspect.ts';
-import { type Certificate, parseCertificate } from '../certs/x509/certificate.ts';
-import { DerError } from '../certs/x509/der.ts';
-import { readPem } from '../certs/x509/pem.ts';
+// `sallyport certs inspect`: what is in files of certificates, CRLs and keys, or what a server presents, and
+// in words whether each certificate is a valid X509-SVID and why not.
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type CrlInspection, type Inspection, inspectCertificate, inspectCrl } from '../certs/inspect.ts';
+import type { Certificate } from '../certs/x509/certificate.ts';
 import { parseOptions, usage } from './args.ts';
-import { readInput } from './certs-arguments.ts';
+import { parseTtl, readInput } from './certs-arguments.ts';
+import { showInspected } from './certs-inspect-show.ts';
+import { type Item, readItems } from './certs-items.ts';
+import { parseEndpoint, presentedBy } from './certs-presented.ts';
 import type { Io, Verb } from './io.ts';
-import { paint } from './paint.ts';
 
 /** One line for `--help`. */
-export const CERTS_INSPECT_USAGE = 'sallyport certs inspect FILE [--json]';
+export const CERTS_INSPECT_USAGE =
+  'sallyport certs inspect FILE|HOST:PORT|-… [--servername NAME] [--timeout 5s] [--json]';
 
-/** One certificate of the file, read or not. */
-type Entry =
-  | { readonly ok: true; readonly certificate: Certificate }
-  | { readonly ok: false; readonly error: string };
+/** A private key as shown: everything but the key. */
+export interface KeyInspection {
+  readonly key: string;
+  readonly encrypted: boolean;
+  /** The certificate given beside it that it belongs to, as `FILE, certificate N`; null if to none. */
+  readonly belongsTo: string | null;
+}
+
+/** What one file or server holds; the shape of `--json`, one object a line. */
+export interface Inspected {
+  readonly file: string;
+  /** Of a server: protocol and ALPN. */
+  readonly connection: { readonly protocol: string; readonly alpn: string | null } | null;
+  readonly certificates: readonly (Inspection | { readonly valid: false; readonly error: string })[];
+  readonly crls: readonly CrlInspection[];
+  readonly keys: readonly KeyInspection[];
+  readonly faults: readonly { readonly line: number; readonly what: string; readonly error: string }[];
+}
+
+/** A source and what was read of it, before it is judged. */
+interface Source {
+  readonly file: string;
+  readonly connection: Inspected['connection'];
+  readonly items: readonly Item[];
+}
 
 export const certsInspect: Verb = async (args, io) => {
   const { values, positionals } = parseOptions(
-    { args: [...args], allowPositionals: true, options: { json: { type: 'boolean', default: false } } },
+    {
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        servername: { type: 'string' },
+        timeout: { type: 'string', default: '5s' },
+        json: { type: 'boolean', default: false },
+      },
+    },
     CERTS_INSPECT_USAGE,
   );
-  const [file, ...extra] = positionals;
-  if (file === undefined || extra.length > 0) throw usage('exactly one file is needed', CERTS_INSPECT_USAGE);
-  const { bytes } = await readInput(io, file);
+  if (positionals.length === 0) throw usage('a file or a server is needed', CERTS_INSPECT_USAGE);
+  const options = { servername: values.servername ?? null, timeoutMs: parseTtl(values.timeout) };
+  const sources: Source[] = [];
+  for (const name of positionals) sources.push(await readSource(io, name, options));
   const nowMs = Date.now();
-  const results = readEntries(bytes).map((entry) =>
-    entry.ok ? inspectCertificate(entry.certificate, nowMs) : { valid: false, error: entry.error },
-  );
-  if (values.json) io.out(`${JSON.stringify({ file, certificates: results })}\n`);
-  else {
-    for (const [i, result] of results.entries()) {
-      if (results.length > 1) io.out(`${paint(io, 'dim', `certificate ${i + 1} of ${results.length}`)}\n`);
-      if ('error' in result) io.out(`  ${paint(io, 'red', 'not a certificate')}: ${result.error}\n`);
-      else show(io, result);
-    }
-    if (results.length === 0) io.out(`${paint(io, 'red', 'no certificate')} in ${file}\n`);
+  const results = sources.map((source) => inspectSource(source, sources, nowMs));
+  for (const result of results) {
+    if (values.json) io.out(`${JSON.stringify(result)}\n`);
+    else showInspected(io, result);
   }
-  return results.length > 0 && results.every((result) => result.valid) ? 0 : 1;
+  const pairs = sources.some(({ items }) => items.some(({ kind }) => kind === 'certificate'));
+  return results.every((result) => isSound(result, pairs)) ? 0 : 1;
 };
 
-/** PEM when there is any, else the whole file as DER. */
-function readEntries(bytes: Buffer): readonly Entry[] {
-  const { blocks, fault } = readPem(bytes.toString('latin1'));
-  const ders = blocks.filter((block) => block.label.endsWith('CERTIFICATE')).map((block) => block.der);
-  const broken: Entry[] =
-    fault === null ? [] : [{ ok: false, error: `line ${fault.line}: ${fault.message}` }];
-  if (blocks.length === 0 && fault === null && bytes.length > 0) ders.push(bytes);
-  return [...ders.map(readEntry), ...broken];
+/** Nothing broken; and where certificates are given, each key belongs to one of them. */
+function isSound({ certificates, crls, keys, faults }: Inspected, pairs: boolean): boolean {
+  const valid = [...certificates, ...crls].every((one) => one.valid);
+  const belong = !pairs || keys.every(({ belongsTo }) => belongsTo !== null);
+  return faults.length === 0 && valid && belong && certificates.length + crls.length + keys.length > 0;
 }
 
-function readEntry(der: Buffer): Entry {
-  try {
-    return { ok: true, certificate: parseCertificate(der) };
-  } catch (error) {
-    if (!(error instanceof DerError)) throw error;
-    return { ok: false, error: error.message };
+async function readSource(
+  io: Io,
+  name: string,
+  options: { readonly servername: string | null; readonly timeoutMs: number },
+): Promise<Source> {
+  const endpoint = parseEndpoint(name);
+  const isFile = async (): Promise<boolean> =>
+    access(resolve(io.cwd, name)).then(
+      () => true,
+      () => false,
+    );
+  if (endpoint === null || (await isFile())) {
+    const { file, bytes } = await readInput(io, name);
+    return { file, connection: null, items: readItems(bytes) };
   }
+  // RFC 6066 section 3: an address is no server name
+  const own = /[a-z]/i.test(endpoint.host) && !endpoint.host.includes(':') ? endpoint.host : null;
+  const presented = await presentedBy(endpoint, { ...options, servername: options.servername ?? own });
+  if (!presented.ok) {
+    const fault = { kind: 'fault', what: 'connection', error: presented.error, line: 0 } as const;
+    return { file: name, connection: null, items: [fault] };
+  }
+  const { protocol, alpn, chain } = presented;
+  return { file: name, connection: { protocol, alpn }, items: chain.flatMap((der) => readItems(der)) };
 }
 
-function show(io: Io, inspection: Inspection): void {
-  const rows: (readonly [string, string])[] = [
-    ['SPIFFE ID', inspection.uris.join(', ') || '(none)'],
-    ['subject', inspection.subject || '(empty)'],
-    ['issuer', inspection.issuer],
-    ['serial', inspection.serial],
-    ['valid from', inspection.notBefore],
-    ['valid until', inspection.notAfter],
-    ['key', `${inspection.key}, signed with ${inspection.signature}`],
-    ['key usage', [...inspection.keyUsage, ...inspection.extendedKeyUsage].join(', ') || '(none)'],
-    ['other names', [...inspection.dnsNames, ...inspection.ipAddresses].join(', ') || '(none)'],
-    ['SHA-256', inspection.fingerprintSha256],
-  ];
-  for (const [name, value] of rows) io.out(`  ${paint(io, 'dim', name.padEnd(12))} ${value}\n`);
-  const what = inspection.kind === 'ca' ? 'signing certificate (CA), for validation only' : 'X509-SVID';
-  if (inspection.valid) io.out(`  ${paint(io, 'green', `a valid ${what}`)}\n`);
-  else io.out(`  ${paint(io, 'red', `not a valid ${what}`)}\n`);
-  for (const { severity, message, rule } of inspection.findings)
-    io.out(`    ${paint(io, severity === 'error' ? 'red' : 'yellow', severity)}: ${message} (${rule})\n`);
+function inspectSource(
+  { file, connection, items }: Source,
+  all: readonly Source[],
+  nowMs: number,
+): Inspected {
+  const certificates: Inspected['certificates'][number][] = [];
+  const crls: CrlInspection[] = [];
+  const keys: KeyInspection[] = [];
+  const faults: Inspected['faults'][number][] = [];
+  for (const item of items) {
+    if (item.kind === 'certificate') certificates.push(inspectCertificate(item.certificate, nowMs));
+    else if (item.kind === 'crl') crls.push(inspectCrl(item.crl, nowMs));
+    else if (item.kind === 'key') {
+      const belongsTo = item.spki === null ? null : ownerOf(item.spki, all);
+      keys.push({ key: item.text, encrypted: item.spki === null, belongsTo });
+    } else if (item.what === 'certificate') certificates.push({ valid: false, error: item.error });
+    else faults.push({ line: item.line, what: item.what, error: item.error });
+  }
+  return { file, connection, certificates, crls, keys, faults };
+}
+
+/** The first certificate with this public key. */
+function ownerOf(spki: Buffer, all: readonly Source[]): string | null {
+  for (const { file, items } of all) {
+    const certificates = items.flatMap((item): Certificate[] =>
+      item.kind === 'certificate' ? [item.certificate] : [],
+    );
+    const index = certificates.findIndex(({ publicKey }) => publicKey.spki.equals(spki));
+    if (index >= 0) return `${file}, certificate ${index + 1}`;
+  }
+  return null;
 }

@@ -1,22 +1,40 @@
-// `sallyport certs verify`: the proxy's own verdict on a certificate file, against bundles and CRLs named on
-// the line.
-
+// `sallyport certs verify`: the proxy's own verdict on a certificate chain, against bundles and CRLs named on
+// the line. Its exit code and its JSON are stable: outside test suites ask the verifier through it.
 import { CRL_FILE_BYTES_MAX } from '../certs/limits.ts';
 import { Findings, readBundle, readCrls } from '../certs/read-files.ts';
+import type { PeerPurpose } from '../certs/svid.ts';
+import { tracePath } from '../certs/trace-path.ts';
 import type { TrustBundle } from '../certs/trust-bundle.ts';
-import { createPeerVerifier, type TrustState } from '../certs/verify.ts';
+import { createPeerVerifier, type PeerVerdict, type TrustState } from '../certs/verify.ts';
+import type { Certificate } from '../certs/x509/certificate.ts';
 import type { Crl } from '../certs/x509/crl.ts';
 import { readPem } from '../certs/x509/pem.ts';
-import { formatDiagnostic, SallyportError } from '../core/errors.ts';
-import { REASONS } from '../core/reasons.ts';
+import { type Diagnostic, formatDiagnostic, SallyportError } from '../core/errors.ts';
 import { parseOptions, usage } from './args.ts';
 import { parseDomainFile, readInput } from './certs-arguments.ts';
+import { showVerdict, verdictJson } from './certs-verify-show.ts';
 import type { Io, Verb } from './io.ts';
-import { paint } from './paint.ts';
 
 /** One line for `--help`. */
 export const CERTS_VERIFY_USAGE =
-  'sallyport certs verify FILE --bundle TRUST-DOMAIN=FILE… [--crl [TRUST-DOMAIN=]FILE]… [--purpose client|server] [--json]';
+  'sallyport certs verify FILE --bundle TRUST-DOMAIN=FILE… [--intermediates FILE]… [--crl [TRUST-DOMAIN=]FILE]… [--purpose client|server] [--at RFC3339] [--json]';
+
+/** Everything that the answer is made of. */
+export interface Verified {
+  readonly verdict: PeerVerdict;
+  readonly purpose: PeerPurpose;
+  readonly nowMs: number;
+  /** Leaf to anchor; empty when refused. */
+  readonly path: readonly Certificate[];
+  /** Where the anchor stands; null when refused. */
+  readonly anchor: {
+    readonly file: string;
+    readonly certificate: number;
+    readonly trustDomain: string;
+  } | null;
+  /** As given, the leaf first. */
+  readonly chain: readonly Buffer[];
+}
 
 export const certsVerify: Verb = async (args, io) => {
   const { values, positionals } = parseOptions(
@@ -25,8 +43,10 @@ export const certsVerify: Verb = async (args, io) => {
       allowPositionals: true,
       options: {
         bundle: { type: 'string', multiple: true, default: [] },
+        intermediates: { type: 'string', multiple: true, default: [] },
         crl: { type: 'string', multiple: true, default: [] },
         purpose: { type: 'string', default: 'client' },
+        at: { type: 'string' },
         json: { type: 'boolean', default: false },
       },
     },
@@ -38,30 +58,54 @@ export const certsVerify: Verb = async (args, io) => {
   const { purpose } = values;
   if (purpose !== 'client' && purpose !== 'server')
     throw usage(`\`--purpose ${purpose}\` is not known`, 'client or server');
-  const nowMs = Date.now();
-  const state = await readTrust(io, { bundles: values.bundle, crls: values.crl }, nowMs);
-  const chain = readChain((await readInput(io, file)).bytes);
-  const verdict = createPeerVerifier(state, { purpose }).verify(chain, nowMs);
-  if (values.json) {
-    const { ok } = verdict;
-    const facts = ok
-      ? {
-          spiffeId: verdict.identity.spiffeId.uri,
-          serial: verdict.identity.serial,
-          fingerprintSha256: verdict.identity.fingerprintSha256,
-          notAfter: new Date(verdict.identity.notAfterMs).toISOString(),
-        }
-      : { reason: verdict.reason, message: verdict.message };
-    io.out(`${JSON.stringify({ ok, ...facts })}\n`);
-  } else if (verdict.ok) {
-    const until = new Date(verdict.identity.notAfterMs).toISOString();
-    io.out(`${paint(io, 'green', 'ok')}: ${verdict.identity.spiffeId.uri}, valid until ${until}\n`);
-  } else {
-    io.out(`${paint(io, 'red', 'refused')}: ${verdict.reason}: ${verdict.message}\n`);
-    io.out(`    hint: ${REASONS[verdict.reason].hint}\n`);
-  }
-  return verdict.ok ? 0 : 1;
+  const nowMs = values.at === undefined ? Date.now() : parseTime(values.at);
+  const chain: Buffer[] = [];
+  for (const name of [file, ...values.intermediates])
+    chain.push(...readChain((await readInput(io, name)).bytes));
+  const trust = await readTrust(io, { bundles: values.bundle, crls: values.crl }, nowMs);
+  const verified: Verified =
+    'broken' in trust
+      ? { verdict: refusedTrust(trust.broken), purpose, nowMs, path: [], anchor: null, chain }
+      : judge(chain, trust, { purpose, nowMs });
+  if (values.json) io.out(`${JSON.stringify(verdictJson(verified))}\n`);
+  else showVerdict(io, verified);
+  return verified.verdict.ok ? 0 : 1;
 };
+
+/** RFC 3339 with an offset. @throws ERR_USAGE */
+function parseTime(text: string): number {
+  const ms = Date.parse(text);
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text) || Number.isNaN(ms))
+    throw usage(`\`--at ${text}\` is not a time`, 'RFC 3339, for example `2026-01-01T00:00:00Z`');
+  return ms;
+}
+
+function judge(
+  chain: readonly Buffer[],
+  trust: Trust,
+  at: { readonly purpose: PeerPurpose; readonly nowMs: number },
+): Verified {
+  const verdict = createPeerVerifier(trust.state, at).verify(chain, at.nowMs);
+  const path = verdict.ok ? (tracePath(chain, trust.state, at) ?? []) : [];
+  const last = path.at(-1);
+  const trustDomain = verdict.ok ? verdict.identity.spiffeId.trustDomain : '';
+  const anchors = trust.state.bundles.get(trustDomain)?.anchors ?? [];
+  const index = anchors.findIndex(({ fingerprintSha256 }) => fingerprintSha256 === last?.fingerprintSha256);
+  const file = trust.files.get(trustDomain) ?? '';
+  const anchor = index < 0 ? null : { file, certificate: index + 1, trustDomain };
+  return { verdict, ...at, path, anchor, chain };
+}
+
+/** A bundle or CRL that breaks a rule verifies nobody: that is a verdict too, not wrong usage. */
+function refusedTrust({ message, at }: Diagnostic): PeerVerdict {
+  const where = at === undefined ? '' : `${at.file}${at.line === undefined ? '' : `:${at.line}`}: `;
+  return {
+    ok: false,
+    reason: 'untrusted-certificate',
+    message: `${where}${message}`,
+    rule: 'the bundle or CRL itself',
+  };
+}
 
 /**
  * The certificates as a peer would send them: PEM in file order, or one DER. What is not a certificate is
@@ -75,22 +119,37 @@ function readChain(bytes: Buffer): readonly Buffer[] {
   return fault === null ? chain : [...chain, Buffer.alloc(0)];
 }
 
+interface Trust {
+  readonly state: TrustState;
+  /** File names by trust domain. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** What certificates and lists have against themselves; all else is a file that is not what it should be. */
+const BROKEN: ReadonlySet<string> = new Set([
+  'ERR_BUNDLE_CERTIFICATE',
+  'ERR_CERTIFICATE_MALFORMED',
+  'ERR_CRL_MALFORMED',
+]);
+
 async function readTrust(
   io: Io,
-  files: { readonly bundles: readonly string[]; readonly crls: readonly string[] },
+  named: { readonly bundles: readonly string[]; readonly crls: readonly string[] },
   nowMs: number,
-): Promise<TrustState> {
+): Promise<Trust | { readonly broken: Diagnostic }> {
   const findings = new Findings();
   const bundles = new Map<string, TrustBundle>();
   const crls = new Map<string, readonly Crl[]>();
-  for (const pair of files.bundles) {
+  const files = new Map<string, string>();
+  for (const pair of named.bundles) {
     const { trustDomain, file } = parseDomainFile(pair, '--bundle');
-    if (bundles.has(trustDomain))
+    if (files.has(trustDomain))
       throw usage(`two bundles for \`${trustDomain}\``, 'put both into one PEM file');
+    files.set(trustDomain, file);
     const bundle = readBundle(trustDomain, await readInput(io, file), nowMs, findings);
     if (bundle !== null) bundles.set(trustDomain, bundle);
   }
-  for (const crl of files.crls) {
+  for (const crl of named.crls) {
     // Without a trust domain a CRL is for all of them; only the CA that signed it heeds it anyway.
     const pair = crl.includes('=') ? parseDomainFile(crl, '--crl') : { trustDomain: null, file: crl };
     const read = readCrls(await readInput(io, pair.file, CRL_FILE_BYTES_MAX), nowMs, findings);
@@ -99,9 +158,11 @@ async function readTrust(
   }
   for (const warning of findings.list.filter((d) => d.severity !== 'error'))
     io.err(`${formatDiagnostic(warning)}\n`);
-  if (findings.errors > 0)
-    throw new SallyportError('ERR_BUNDLE', 'the bundles or CRLs cannot be used', {
-      diagnostics: findings.list,
-    });
-  return { bundles, crls };
+  const errors = findings.list.filter((d) => d.severity === 'error');
+  const [broken] = errors;
+  if (broken === undefined) return { state: { bundles, crls }, files };
+  if (errors.every(({ code }) => BROKEN.has(code))) return { broken };
+  throw new SallyportError('ERR_BUNDLE', 'the bundles or CRLs cannot be used', {
+    diagnostics: findings.list,
+  });
 }

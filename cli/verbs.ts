@@ -223,9 +223,18 @@ export const VERBS: readonly VerbEntry[] = [
   },
   {
     name: 'certs inspect',
-    summary: 'show what is in a certificate file',
-    options: [['FILE', 'certificates in PEM'], JSON_OPTION],
-    examples: ['sallyport certs inspect tls.crt'],
+    summary: 'show what is in certificates, CRLs and keys, or what a server presents',
+    options: [
+      ['FILE…', 'PEM or DER; `-` is standard input'],
+      ['HOST:PORT', 'a TLS server: its certificates, verified by nobody'],
+      ['--servername NAME', 'the name to ask that server for; default HOST'],
+      ['--timeout 5s', 'how long its handshake may take'],
+      JSON_OPTION,
+    ],
+    examples: [
+      'sallyport certs inspect tls.crt tls.key',
+      'sallyport certs inspect cart.shop:8443 --servername cart.shop',
+    ],
     load: async () => {
       const { CERTS_INSPECT_USAGE, certsInspect } = await import('./certs-inspect.ts');
       return { verb: certsInspect, usage: CERTS_INSPECT_USAGE };
@@ -235,10 +244,12 @@ export const VERBS: readonly VerbEntry[] = [
     name: 'certs verify',
     summary: 'judge a certificate as the proxy would',
     options: [
-      ['FILE', 'the chain in PEM, the leaf first'],
+      ['FILE', 'the chain, PEM or DER, the leaf first; `-` is standard input'],
       ['--bundle TD=FILE', 'the CA certificates of a trust domain; may be repeated'],
+      ['--intermediates FILE', 'more certificates, as if the peer had sent them; may be repeated'],
       ['--crl TD=FILE', 'the revocation list of a trust domain; may be repeated'],
       ['--purpose client', 'client or server'],
+      ['--at 2026-01-01T00:00:00Z', 'another time than now'],
       JSON_OPTION,
     ],
     examples: ['sallyport certs verify tls.crt --bundle example.org=ca.pem'],

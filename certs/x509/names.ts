@@ -153,7 +153,16 @@ export function printable(text: string): string {
   let result = '';
   for (const c of text.slice(0, 200)) {
     const code = c.codePointAt(0) ?? 0;
-    result += code < 0x20 || (code >= 0x7f && code < 0xa0) || code === 0x2028 || code === 0x2029 ? '?' : c;
+    result += isInvisible(code) ? '?' : c;
   }
   return result;
 }
+
+/** Control characters, line separators, and what hides text or turns its direction around. */
+const isInvisible = (code: number): boolean =>
+  code < 0x20 ||
+  (code >= 0x7f && code < 0xa0) ||
+  (code >= 0x200b && code <= 0x200f) ||
+  (code >= 0x2028 && code <= 0x202e) ||
+  (code >= 0x2060 && code <= 0x206f) ||
+  code === 0xfeff;

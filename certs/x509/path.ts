@@ -1,19 +1,18 @@
 // Certification paths (RFC 5280 section 6): a bounded search from the leaf to a trust anchor by name and key
 // identifier, then validation from the anchor down, so that no key is used before something trusted has
 // vouched for it.
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import assert from 'node:assert/strict';
 import type { Reason } from '../../core/reasons.ts';
 import { NAME_COMPARISONS_MAX, PATH_ATTEMPTS_MAX, PATH_DEPTH_MAX } from '../limits.ts';
 import type { PeerPurpose } from '../svid.ts';
 import { allowsPurpose, signingFindings } from '../svid.ts';
 import type { TrustBundle } from '../trust-bundle.ts';
-import type { SignatureAlgorithm } from './algorithms.ts';
-import { verifySignature } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
 import type { Crl } from './crl.ts';
 import type { NameConstraints } from './extensions.ts';
 import { nameConstraintFault } from './name-constraints.ts';
 import { distinguishedNameText } from './names.ts';
+import { crlSignedBy, type SignatureMemo, signedBy } from './signed-by.ts';
 
 /** The reasons for which a peer's certificate is refused. */
 export type CertificateReason = Extract<
@@ -30,6 +29,8 @@ export interface CertificateFault {
   readonly ok: false;
   readonly reason: CertificateReason;
   readonly message: string;
+  /** The rule that is broken, e.g. `RFC 5280 section 6.1.3 (a)`. */
+  readonly rule: string;
 }
 
 /** The time for which a whole path holds: `validUntilMs` also ends with the CRLs that were consulted. */
@@ -38,6 +39,7 @@ export interface ValidPath {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
   readonly validUntilMs: number;
+  readonly anchor: Certificate;
   /** The intermediates that the path uses. */
   readonly intermediates: readonly Certificate[];
 }
@@ -53,14 +55,6 @@ export interface PathRequest {
   readonly nowMs: number;
   /** Milliseconds after its end for which the leaf, and only the leaf, counts as valid. */
   readonly leafGraceMs: number;
-}
-
-/** Signature checks that repeat, kept for as long as their objects: owned by a verifier. */
-export interface SignatureMemo {
-  /** Certificates whose signature by that issuer was found good. */
-  readonly signedBy: WeakMap<Certificate, Certificate>;
-  readonly keys: WeakMap<Certificate, KeyObject>;
-  readonly crls: WeakMap<Crl, Map<string, boolean>>;
 }
 
 /** The first path that holds, or the most telling reason why none does. */
@@ -120,7 +114,11 @@ const TELLING: readonly CertificateReason[] = [
 
 function takeStep(search: Search): boolean {
   if (search.stepsLeft-- > 0) return true;
-  search.fault = fault('untrusted-certificate', `the path search stopped after ${PATH_ATTEMPTS_MAX} steps`);
+  search.fault = fault(
+    'untrusted-certificate',
+    `the path search stopped after ${PATH_ATTEMPTS_MAX} steps`,
+    RULE.limits,
+  );
   return false;
 }
 
@@ -145,7 +143,8 @@ function validatePath(search: Search, path: readonly Certificate[]): ValidPath |
     const isLeaf = i === path.length - 1;
     const selfIssued = certificate.subject === certificate.issuer;
     if (issuer !== undefined && !signedBy(search.memo, certificate, issuer)) {
-      return fault('untrusted-certificate', `${nameOf(certificate)} is not signed by ${nameOf(issuer)}`);
+      const message = `${nameOf(certificate)} is not signed by ${nameOf(issuer)}`;
+      return fault('untrusted-certificate', message, RULE.signature);
     }
     const timeFault = validityFault(certificate, { nowMs, graceMs: isLeaf ? leafGraceMs : 0, isLeaf });
     if (timeFault !== null) return timeFault;
@@ -160,33 +159,39 @@ function validatePath(search: Search, path: readonly Certificate[]): ValidPath |
     if (!selfIssued || isLeaf) {
       for (const constraint of constraints) {
         const outside = nameConstraintFault(constraint, certificate, search.comparisons);
-        if (outside !== null) return fault('untrusted-certificate', outside);
+        if (outside !== null) return fault('untrusted-certificate', outside, RULE.names);
       }
     }
     if (isLeaf) break;
     const caFault = signingFault(certificate, issuer === undefined, search.request.purpose);
-    if (caFault !== null) return fault('untrusted-certificate', `${nameOf(certificate)}: ${caFault}`);
+    if (caFault !== null)
+      return fault('untrusted-certificate', `${nameOf(certificate)}: ${caFault.message}`, caFault.rule);
     // Section 6.1.4 (l) and (m); the anchor itself is not counted
     if (issuer !== undefined && !selfIssued && pathLength-- <= 0)
       return fault(
         'untrusted-certificate',
         `${nameOf(certificate)} exceeds the path length of a CA above it`,
+        RULE.pathLength,
       );
     pathLength = Math.min(pathLength, certificate.extensions.basicConstraints?.pathLength ?? pathLength);
     if (certificate.extensions.nameConstraints) constraints.push(certificate.extensions.nameConstraints);
   }
   const validUntilMs = Math.min(notAfterMs, crlsUntilMs);
-  return { ok: true, notBeforeMs, notAfterMs, validUntilMs, intermediates: path.slice(1, -1) };
+  const [anchor] = path;
+  assert(anchor !== undefined, 'a path begins with its anchor');
+  return { ok: true, notBeforeMs, notAfterMs, validUntilMs, anchor, intermediates: path.slice(1, -1) };
 }
 
 /** Why this CA may not stand in a path, or null. */
-function signingFault(ca: Certificate, isAnchor: boolean, purpose: PeerPurpose): string | null {
+function signingFault(ca: Certificate, isAnchor: boolean, purpose: PeerPurpose): BrokenRule | null {
   for (const finding of signingFindings(ca)) {
     if (isAnchor && finding.severity === 'warning') continue;
-    return finding.message;
+    return finding;
   }
   // Not asked by RFC 5280, but by OpenSSL, Go and browsers: a CA's extended key usage binds what is below it.
-  return allowsPurpose(ca, purpose) ? null : `extended key usage does not allow ${purpose}Auth`;
+  return allowsPurpose(ca, purpose)
+    ? null
+    : { message: `extended key usage does not allow ${purpose}Auth`, rule: RULE.purpose };
 }
 
 function validityFault(
@@ -196,10 +201,18 @@ function validityFault(
   const { nowMs, graceMs, isLeaf } = at;
   const what = isLeaf ? 'the certificate' : nameOf(certificate);
   if (nowMs < certificate.notBeforeMs)
-    return fault('expired-certificate', `${what} is not valid before ${isoTime(certificate.notBeforeMs)}`);
+    return fault(
+      'expired-certificate',
+      `${what} is not valid before ${isoTime(certificate.notBeforeMs)}`,
+      RULE.validity,
+    );
   // RFC 5280 section 4.1.2.5: the period includes notAfter, which counts whole seconds
   if (nowMs >= certificate.notAfterMs + 1000 + graceMs)
-    return fault('expired-certificate', `${what} expired at ${isoTime(certificate.notAfterMs)}`);
+    return fault(
+      'expired-certificate',
+      `${what} expired at ${isoTime(certificate.notAfterMs)}`,
+      RULE.validity,
+    );
   return null;
 }
 
@@ -214,7 +227,8 @@ function checkRevocation(
   issuer: Certificate,
 ): number | CertificateFault {
   const { crls, nowMs } = search.request;
-  const revoked = (message: string): CertificateFault => fault('revoked-certificate', message);
+  const revoked = (message: string): CertificateFault =>
+    fault('revoked-certificate', message, RULE.revocation);
   let untilMs = Infinity;
   for (const crl of crls) {
     if (crl.issuer !== issuer.subject || !sameKeyId(issuer.extensions.subjectKeyId, crl.authorityKeyId))
@@ -233,57 +247,33 @@ function checkRevocation(
   return untilMs;
 }
 
-function signedBy(memo: SignatureMemo, child: Certificate, issuer: Certificate): boolean {
-  if (memo.signedBy.get(child) === issuer) return true;
-  if (child.signatureAlgorithm === null) return false;
-  const signed = { data: child.tbs, signature: child.signature };
-  if (!checkSignature(memo, signed, child.signatureAlgorithm, issuer)) return false;
-  memo.signedBy.set(child, issuer);
-  return true;
-}
-
-function crlSignedBy(memo: SignatureMemo, crl: Crl, issuer: Certificate): boolean {
-  const known = memo.crls.get(crl) ?? new Map<string, boolean>();
-  memo.crls.set(crl, known);
-  const issuerKey = issuer.publicKey.spki.toString('latin1');
-  const answer =
-    known.get(issuerKey) ??
-    checkSignature(memo, { data: crl.tbs, signature: crl.signature }, crl.signatureAlgorithm, issuer);
-  known.set(issuerKey, answer);
-  return answer;
-}
-
-function checkSignature(
-  memo: SignatureMemo,
-  signed: { readonly data: Buffer; readonly signature: Buffer },
-  algorithm: SignatureAlgorithm,
-  issuer: Certificate,
-): boolean {
-  let key = memo.keys.get(issuer);
-  if (key === undefined) {
-    if (issuer.publicKey.fault !== null) return false;
-    try {
-      key = createPublicKey({ key: issuer.publicKey.spki, format: 'der', type: 'spki' });
-    } catch {
-      return false; // a point that is not on its curve
-    }
-    memo.keys.set(issuer, key);
-  }
-  return verifySignature(signed, algorithm, key);
-}
-
 function noIssuer({ leaf, bundle }: PathRequest): CertificateFault {
   const issuer = distinguishedNameText(Buffer.from(leaf.issuer, 'latin1'));
   return fault(
     'untrusted-certificate',
     `no path from the certificate (issuer \`${issuer}\`) to the bundle of \`${bundle.trustDomain}\``,
+    RULE.path,
   );
 }
 
-const fault = (reason: CertificateReason, message: string): CertificateFault => ({
+const RULE = {
+  path: 'RFC 5280 section 6.1',
+  signature: 'RFC 5280 section 6.1.3 (a) (1)',
+  validity: 'RFC 5280 section 4.1.2.5',
+  pathLength: 'RFC 5280 section 4.2.1.9',
+  names: 'RFC 5280 section 4.2.1.10',
+  purpose: 'RFC 5280 section 4.2.1.12',
+  revocation: 'RFC 5280 section 6.3.3',
+  limits: 'a limit of sallyport',
+} as const;
+
+type BrokenRule = Pick<CertificateFault, 'message' | 'rule'>;
+
+const fault = (reason: CertificateReason, message: string, rule: string): CertificateFault => ({
   ok: false,
   reason,
   message,
+  rule,
 });
 
 const nameOf = (certificate: Certificate): string =>

@@ -109,7 +109,7 @@ describe('usage errors are exit code 2', () => {
     },
     { line: `issue ${ID} --ca ca --dns a:b`, message: 'ERR_USAGE: `--dns a:b` is not a DNS name' },
     { line: `issue ${ID} --ca ca --ip 1.2.3`, message: 'ERR_CERT_REQUEST: `1.2.3` is not an IP address' },
-    { line: 'inspect', message: 'ERR_USAGE: exactly one file' },
+    { line: 'inspect', message: 'ERR_USAGE: a file or a server is needed' },
     { line: 'inspect nowhere.pem', message: 'ERR_FILE: `nowhere.pem` cannot be read: ENOENT' },
     { line: 'verify ca/ca.pem', message: 'ERR_USAGE: `--bundle` is missing' },
     { line: 'verify ca/ca.pem --bundle ca/ca.pem', message: 'ERR_USAGE: `--bundle ca/ca.pem` is not a pair' },
