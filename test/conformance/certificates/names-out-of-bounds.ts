@@ -187,6 +187,5 @@ export const OUT_OF_BOUNDS: readonly Row[] = [
       Array.from({ length: 1_000 }, (_, i) => dns(`n${i}.shop`)),
     ),
     expect: 'untrusted-certificate: ',
-    differs: 'limits',
   },
 ];

@@ -34,18 +34,11 @@ const TIME = 'RFC 5280 section 4.1.2.5';
 const NAME = 'RFC 5280 section 4.1.2.4';
 const VERSION = 'RFC 5280 section 4.1.2.1';
 
-const bad = (
-  what: string,
-  section: string,
-  make: Row['make'],
-  expect = 'invalid-svid: ',
-  differs?: string,
-): Row => ({
+const bad = (what: string, section: string, make: Row['make'], expect = 'invalid-svid: '): Row => ({
   name: what,
   section,
   make,
   expect,
-  ...(differs === undefined ? {} : { differs }),
 });
 
 const raw = (id: string, hex: string, critical = false): Change =>
@@ -167,8 +160,6 @@ export const ODD_ENCODINGS: readonly Row[] = [
     'serial 0',
     SERIAL,
     leaf(() => ({ serial: integer(0) })),
-    undefined,
-    'serial-zero',
   ),
   bad(
     'a negative serial',
@@ -219,8 +210,6 @@ export const ODD_ENCODINGS: readonly Row[] = [
     'unique identifiers',
     'RFC 5280 section 4.1.2.8',
     leaf(() => ({ ids: tlv(0x82, Buffer.of(0, 1)) })),
-    undefined,
-    'unique-ids',
   ),
   bad(
     'an empty issuer',
@@ -252,8 +241,6 @@ export const ODD_ENCODINGS: readonly Row[] = [
     'a printable string that is not',
     NAME,
     leaf(() => ({ subject: name([[CN, 'a@b_c']], PRINTABLE) })),
-    undefined,
-    'strings',
   ),
   bad(
     'a BMP string of odd length',
@@ -264,8 +251,6 @@ export const ODD_ENCODINGS: readonly Row[] = [
     'an attribute that is no string',
     NAME,
     leaf(() => ({ subject: sequence(tlv(0x31, sequence(oid(CN), sequence()))) })),
-    undefined,
-    'strings',
   ),
   bad(
     'an intermediate with a byte behind',
@@ -332,8 +317,6 @@ export const ODD_ENCODINGS: readonly Row[] = [
     'GeneralizedTime before 2050',
     TIME,
     times((from, to) => validity(utc(from), stamp(to))),
-    undefined,
-    'times',
   ),
   bad('GeneralizedTime with fractions', TIME, second('20991231235959.5Z')),
   bad('GeneralizedTime without seconds', TIME, second('209912312359Z', 0x18)),

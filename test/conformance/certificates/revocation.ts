@@ -10,18 +10,11 @@ import { below, type Cast, DAY_MS, leaf, type Row, type Sample, withCrl } from '
 const LIST = 'RFC 5280 section 5.1';
 const CHECK = 'RFC 5280 section 6.3.3';
 
-const bad = (
-  what: string,
-  section: string,
-  make: Row['make'],
-  expect = 'revoked-certificate: ',
-  differs?: string,
-): Row => ({
+const bad = (what: string, section: string, make: Row['make'], expect = 'revoked-certificate: '): Row => ({
   name: what,
   section,
   make,
   expect,
-  ...(differs === undefined ? {} : { differs }),
 });
 const serialOf = (der: Buffer | undefined): string =>
   new X509Certificate(der ?? Buffer.alloc(0)).serialNumber.toLowerCase();
@@ -99,15 +92,11 @@ export const REVOKED: readonly Row[] = [
     listed(({ root, nowMs }) =>
       root.issueCrl({ revokedSerials: [], thisUpdateMs: nowMs - 2 * DAY_MS, ttlMs: DAY_MS }),
     ),
-    undefined,
-    'stale',
   ),
   bad(
     'a list of tomorrow',
     CHECK,
     listed(({ root, nowMs }) => root.issueCrl({ revokedSerials: [], thisUpdateMs: nowMs + DAY_MS })),
-    undefined,
-    'stale',
   ),
   bad(
     'a list with a bad signature',
@@ -189,14 +178,12 @@ export const REVOKED: readonly Row[] = [
     LIST,
     rewritten(([, ...fields]) => fields.slice(0, -1)),
     LOADED,
-    'crl-version',
   ),
   bad(
     'a list without an end',
     'RFC 5280 section 5.1.2.5',
     rewritten((fields) => fields.filter((_, i) => i !== 4)),
     LOADED,
-    'crl-version',
   ),
   bad(
     'a list signed with SHA-1',

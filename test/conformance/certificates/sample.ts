@@ -45,8 +45,6 @@ export interface Row {
    * handshake there is nothing left to see. What is signed is never rewritten.
    */
   readonly rewrapped?: boolean;
-  /** What Go and OpenSSL say otherwise, and why we do not follow: a key of DIFFERENCES. */
-  readonly differs?: string;
 }
 
 export async function createCast(nowMs = Date.now()): Promise<Cast> {

@@ -14,13 +14,12 @@ const P256 = '1.2.840.10045.3.1.7';
 const SHA256_RSA = '1.2.840.113549.1.1.11';
 const ECDSA_SHA256 = '1.2.840.10045.4.3.2';
 
-const bad = (
-  what: string,
-  section: string,
-  make: Row['make'],
-  expect = 'invalid-svid: ',
-  differs?: string,
-): Row => ({ name: what, section, make, expect, ...(differs === undefined ? {} : { differs }) });
+const bad = (what: string, section: string, make: Row['make'], expect = 'invalid-svid: '): Row => ({
+  name: what,
+  section,
+  make,
+  expect,
+});
 
 const spkiOf = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'spki' });
 
@@ -75,7 +74,7 @@ export const WEAK_KEYS: readonly Row[] = [
     KEYS,
     withKey(() => rsaKey(MODULUS, Buffer.of(1))),
   ),
-  bad('RSA with exponent 3', KEYS, withPair(rsa(2048, 3)), 'invalid-svid: ', 'rsa-exponent'),
+  bad('RSA with exponent 3', KEYS, withPair(rsa(2048, 3)), 'invalid-svid: '),
   bad(
     'RSA with an even exponent',
     KEYS,
@@ -122,10 +121,10 @@ export const WEAK_KEYS: readonly Row[] = [
     withKey(() => sequence(sequence(oid('1.2.840.10040.4.1')), bits(integer(5)))),
   ),
   bad('P-192', KEYS, withPair(curve('prime192v1'))),
-  bad('P-224', KEYS, withPair(curve('secp224r1')), 'invalid-svid: ', 'curves'),
-  bad('secp256k1', KEYS, withPair(curve('secp256k1')), 'invalid-svid: ', 'curves'),
-  bad('brainpoolP256r1', KEYS, withPair(curve('brainpoolP256r1')), 'invalid-svid: ', 'curves'),
-  bad('a binary curve', KEYS, withPair(curve('sect233r1')), 'invalid-svid: ', 'curves'),
+  bad('P-224', KEYS, withPair(curve('secp224r1')), 'invalid-svid: '),
+  bad('secp256k1', KEYS, withPair(curve('secp256k1')), 'invalid-svid: '),
+  bad('brainpoolP256r1', KEYS, withPair(curve('brainpoolP256r1')), 'invalid-svid: '),
+  bad('a binary curve', KEYS, withPair(curve('sect233r1')), 'invalid-svid: '),
   bad(
     'explicit curve parameters',
     'RFC 5480 section 2.1.1',
@@ -141,14 +140,12 @@ export const WEAK_KEYS: readonly Row[] = [
     'RFC 5480 section 2.2',
     withKey(() => ecKey(compressed())),
     'invalid-svid: ',
-    'points',
   ),
   bad(
     'a hybrid point',
     'RFC 5480 section 2.2',
     withKey(() => ecKey(hybrid())),
     'invalid-svid: ',
-    'points',
   ),
   bad(
     'the point at infinity',
@@ -175,7 +172,6 @@ export const WEAK_KEYS: readonly Row[] = [
     KEYS,
     withPair(() => generateKeyPairSync('ed448')),
     'invalid-svid: ',
-    'curves',
   ),
   bad(
     'X25519',
@@ -197,7 +193,6 @@ export const WEAK_KEYS: readonly Row[] = [
     KEYS,
     withPair(() => generateKeyPairSync('ml-dsa-65')),
     'invalid-svid: ',
-    'curves',
   ),
   bad(
     'a key of unknown algorithm',
@@ -250,18 +245,12 @@ const ecdsa = (edit: (r: Buffer, s: Buffer) => Buffer): Row['make'] =>
 
 export const WEAK_SIGNATURES: readonly Row[] = [
   bad('ECDSA with SHA-1', SIGNATURES, signedBy('ec', claims('1.2.840.10045.4.1'), 'sha1')),
-  bad(
-    'ECDSA with SHA-224',
-    SIGNATURES,
-    signedBy('ec', claims('1.2.840.10045.4.3.1'), 'sha224'),
-    undefined,
-    'digests',
-  ),
+  bad('ECDSA with SHA-224', SIGNATURES, signedBy('ec', claims('1.2.840.10045.4.3.1'), 'sha224')),
   bad('RSA with SHA-1', SIGNATURES, signedBy('rsa', claims('1.2.840.113549.1.1.5', NULL), 'sha1')),
   bad('RSA with MD5', SIGNATURES, signedBy('rsa', claims('1.2.840.113549.1.1.4', NULL), 'md5')),
-  bad('RSA-PSS', SIGNATURES, pss, undefined, 'pss'),
-  bad('RSA without NULL', 'RFC 4055 section 5', signedBy('rsa', claims(SHA256_RSA)), undefined, 'parameters'),
-  bad('ECDSA with NULL', 'RFC 5758 section 3.2', leaf(claims(ECDSA_SHA256, NULL)), undefined, 'parameters'),
+  bad('RSA-PSS', SIGNATURES, pss),
+  bad('RSA without NULL', 'RFC 4055 section 5', signedBy('rsa', claims(SHA256_RSA))),
+  bad('ECDSA with NULL', 'RFC 5758 section 3.2', leaf(claims(ECDSA_SHA256, NULL))),
   bad('Ed25519 with NULL', 'RFC 8410 section 3', signedBy('ed25519', claims('1.3.101.112', NULL))),
   bad(
     'two algorithms that differ',
@@ -335,7 +324,6 @@ export const WEAK_SIGNATURES: readonly Row[] = [
     section: KEYS,
     make: rooted(() => ({ spki: spkiOf(curve('secp256k1')().publicKey) })),
     expect: 'ERR_BUNDLE_CERTIFICATE: ',
-    differs: 'curves',
   },
   {
     name: 'an intermediate of RSA 1024',
