@@ -1,5 +1,6 @@
-// The corpus as go-spiffe and OpenSSL see it: every row on which they differ from us is one that we know, with
-// a reason that is documented, and none of the reasons is idle.
+// The corpus as go-spiffe and OpenSSL see it: every row on which they differ from us is one that we know,
+// with a reason that is documented, and none of the reasons is idle. A newer one of them may have come round
+// to our view of a row.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,14 +38,16 @@ for (const they of ['accept', 'refuse'] as const) {
   test(`what they ${they} and we do not is known, row by row`, () => {
     const unknown = new Set(differing[they]);
     const idle: string[] = [];
-    for (const { who, rows } of DIFFERENCES.filter((one) => one.they === they)) {
+    for (const { who, why, rows } of DIFFERENCES.filter((one) => one.they === they)) {
+      const before = unknown.size;
       for (const [topic, names] of Object.entries(rows)) {
         const known =
           names === '*'
             ? [...differing[they]].filter((one) => one.startsWith(`${who}: ${topic}: `))
             : names.map((name) => `${who}: ${topic}: ${name}`);
-        for (const one of known) if (!unknown.delete(one)) idle.push(one);
+        for (const one of known) unknown.delete(one);
       }
+      if (unknown.size === before) idle.push(`${who}: ${why}`);
     }
     expect([...unknown]).toEqual([]);
     expect(idle).toEqual([]);
