@@ -2,6 +2,7 @@
 // 6 ms where undici costs 13 MB and 130 ms (docs/issuer-client.md), and is loaded when the issuer is asked.
 import type { IncomingMessage } from 'node:http';
 import type { Agent, RequestOptions } from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../core/clock.ts';
 import { ISSUER_ANSWER_BYTES_MAX, ISSUER_ANSWER_MS_MAX } from '../limits.ts';
 import { connectIssuer, type IssuerAddress, type ShownSvid, unreachableError } from './connect.ts';
@@ -31,12 +32,19 @@ export interface SvidRequest {
 
 /** The query of `GET /v1/trust`. */
 export interface TrustQuery {
-  /** Null = whatever there is now. */
+  /** Null = whatever there is, now. */
   readonly after: number | null;
-  /** Milliseconds that the issuer may wait for something newer; null = an answer now. */
+  /** Milliseconds that the issuer may wait for something newer; null = not at all. */
   readonly waitMs: number | null;
   /** Ends the wait; the answer is then null. */
   readonly signal: AbortSignal;
+}
+
+interface Followed {
+  access: IssuerAccess;
+  readonly agent: Agent;
+  /** Null until there is one. */
+  socket: TLSSocket | null;
 }
 
 interface Exchange {
@@ -57,7 +65,7 @@ export class IssuerApi {
   readonly #address: IssuerAddress;
   readonly #clock: Clock;
   /** The connection on which trust is followed, and for whom it was made. */
-  #followed: { access: IssuerAccess; readonly agent: Agent } | null = null;
+  #followed: Followed | null = null;
 
   constructor(address: IssuerAddress, clock: Clock) {
     this.#address = address;
@@ -66,7 +74,10 @@ export class IssuerApi {
 
   /** On a connection of its own. @throws IssuerClientError */
   async requestSvid(request: SvidRequest, access: IssuerAccess, signal: AbortSignal): Promise<SvidAnswer> {
-    const agent = await this.#agent(() => access);
+    const agent = await this.#agent(
+      () => access,
+      () => undefined,
+    );
     try {
       const answer = await this.#exchange({
         options: { agent, method: 'POST', path: '/v1/svid' },
@@ -81,17 +92,24 @@ export class IssuerApi {
     }
   }
 
-  /** On a connection that stays. Null: nothing newer than `after`. @throws IssuerClientError */
+  /**
+   * On a connection that stays. Null: nothing newer than `after`. At the start of a connection the issuer is
+   * asked for what there is: it may be another than it was, and count from an earlier number.
+   * @throws IssuerClientError
+   */
   async trust({ after, waitMs, signal }: TrustQuery, access: IssuerAccess): Promise<TrustAnswer | null> {
-    const agent = await this.#follow(access);
+    const { agent, socket } = await this.#follow(access);
     const query = new URLSearchParams();
-    if (after !== null) query.set('after', String(after));
-    if (waitMs !== null) query.set('wait', String(Math.ceil(waitMs / 1_000)));
+    const waits = after !== null && waitMs !== null && socket !== null && !socket.destroyed;
+    if (waits) {
+      query.set('after', String(after));
+      query.set('wait', String(Math.ceil(waitMs / 1_000)));
+    }
     try {
       const answer = await this.#exchange({
-        options: { agent, method: 'GET', path: query.size === 0 ? '/v1/trust' : `/v1/trust?${query}` },
+        options: { agent, method: 'GET', path: waits ? `/v1/trust?${query}` : '/v1/trust' },
         body: null,
-        timeoutMs: (waitMs ?? 0) + ISSUER_ANSWER_MS_MAX,
+        timeoutMs: (waits ? waitMs : 0) + ISSUER_ANSWER_MS_MAX,
         signal,
       });
       if (answer.status === 204) return null;
@@ -111,29 +129,35 @@ export class IssuerApi {
   }
 
   /** A new one when the SVID or the CAs changed: the issuer tells by the SVID whether to renew. */
-  async #follow(access: IssuerAccess): Promise<Agent> {
+  async #follow(access: IssuerAccess): Promise<Followed> {
     const followed = this.#followed;
     if (followed !== null && sameAccess(followed.access, access)) {
       followed.access = access;
-      return followed.agent;
+      return followed;
     }
     this.close();
-    const next: { access: IssuerAccess; readonly agent: Agent } = {
-      access,
-      agent: await this.#agent(() => next.access),
-    };
+    const agent = await this.#agent(
+      () => next.access,
+      (socket) => {
+        next.socket = socket;
+      },
+    );
+    const next: Followed = { access, agent, socket: null };
     this.#followed = next;
-    return next.agent;
+    return next;
   }
 
-  async #agent(access: () => IssuerAccess): Promise<Agent> {
+  async #agent(access: () => IssuerAccess, connected: (socket: TLSSocket) => void): Promise<Agent> {
     const https = await import('node:https');
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     const [address, clock] = [this.#address, this.#clock];
     agent.createConnection = (_options, done) => {
       const failed = (error: unknown): void =>
         done?.(error instanceof Error ? error : new Error(String(error)), undefined as never);
-      connectIssuer({ address, clock, ...access() }).then((socket) => done?.(null, socket), failed);
+      connectIssuer({ address, clock, ...access() }).then((socket) => {
+        connected(socket);
+        done?.(null, socket);
+      }, failed);
       return undefined;
     };
     return agent;

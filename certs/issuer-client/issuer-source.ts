@@ -11,7 +11,7 @@ import { certificateRequest, generateKey, REQUEST_KEY_TYPES } from './certificat
 import { IssuerApi } from './issuer-api.ts';
 import { type KeptSet, keepSet, loadKept } from './kept-set.ts';
 import type { IssuerFacts, IssuerSourceOptions } from './options.ts';
-import { diagnosticsOf, IssuerClientError } from './problem.ts';
+import { diagnosticsOf, IssuerClientError, svidEnded } from './problem.ts';
 import type { TrustAnswer } from './read-answer.ts';
 import { joinAnswer, joinTrust, type Received, type Receiver } from './receive.ts';
 import { retryDelay } from './schedule.ts';
@@ -23,6 +23,8 @@ const POLL_MS = 25_000;
 const POLL_GAP_MS = 500;
 // Waiting for a file costs nothing but a look at it.
 const FILE_RETRY_MS_MAX = 5_000;
+// Without an SVID nothing is served: the issuer that comes up late is found soon.
+const FIRST_RETRY_MS_MAX = 10_000;
 
 /** Codes after which a join token is as good as before. */
 const NOT_ANSWERED: ReadonlySet<string> = new Set([
@@ -169,7 +171,8 @@ export class IssuerSource extends SourceBase<IdentityState> {
     if (failed !== null && !NOT_ANSWERED.has(failed.code)) this.#spentToken = way?.spends ?? this.#spentToken;
     this.#svidRefused = way?.kind === 'renewal' && failed?.code !== 'ERR_ISSUER_CLIENT_BUSY';
     const delayMs = retryDelay(this.#facts.failuresInARow, this.#lifetimeMs(), this.#random());
-    const most = way === null ? FILE_RETRY_MS_MAX : Infinity;
+    const first = this.current() === null ? FIRST_RETRY_MS_MAX : Infinity;
+    const most = way === null ? FILE_RETRY_MS_MAX : first;
     this.#svidAtMs = this.#clock.now() + Math.max(Math.min(delayMs, most), failed?.retryAfterMs ?? 0);
     this.#found.set('svid', diagnostics);
     this.#tell();
@@ -234,14 +237,7 @@ export class IssuerSource extends SourceBase<IdentityState> {
       return codeOf(second) === 'ERR_ISSUER_CLIENT_UNREACHABLE' ? diagnostics : diagnosticsOf(second);
     }
     if (this.#facts.failuresInARow === 0) this.#svidAtMs = 0;
-    return [
-      {
-        severity: 'error',
-        code: 'ERR_ISSUER_CLIENT_REFUSED',
-        message: 'the issuer answers, but ends every connection that shows the present SVID',
-        hint: 'was it revoked? Without a service-account token a new join token is needed',
-      },
-    ];
+    return diagnosticsOf(svidEnded());
   }
 
   /** Keeps a set, then puts it into effect. */

@@ -49,6 +49,14 @@ export class IssuerClientError extends SallyportError {
   }
 }
 
+/** What a revoked SVID looks like from here: TLS 1.3 has no answer to a certificate but the end. */
+export function svidEnded(): IssuerClientError {
+  const message = 'the issuer answers, but ends every connection that shows the present SVID';
+  return new IssuerClientError('ERR_ISSUER_CLIENT_REFUSED', message, {
+    hint: 'was it revoked? Without a service-account token a new join token is needed',
+  });
+}
+
 /** What of `error` goes into `problems()`: its findings when it has some, else itself. */
 export function diagnosticsOf(error: unknown): readonly Diagnostic[] {
   if (!(error instanceof SallyportError)) throw error; // our own defect
