@@ -25,7 +25,7 @@ export const certsToken: Verb = async (args, io) => {
   );
   const [id, ...extra] = positionals;
   if (id === undefined || extra.length > 0) throw usage('exactly one SPIFFE ID is needed', CERTS_TOKEN_USAGE);
-  const { uri } = parseSpiffeId(id);
+  const { uri, trustDomain } = parseSpiffeId(id);
   const answer = await askAdmin(await adminSocket(io, values), {
     path: '/v1/join-tokens',
     body: {
@@ -42,11 +42,14 @@ export const certsToken: Verb = async (args, io) => {
   else {
     const until = `${expiresAt}, ${fromNow(Date.parse(expiresAt), Date.now())}`;
     io.out(`join token of ${paint(io, 'bold', uri)}, for one use until ${until}\n\n  ${token}\n\n`);
-    io.out('on the machine of the workload, with the address of the issuer:\n\n');
-    io.out(`  ${paint(io, 'green', clientCommand(token))}\n`);
+    io.out('on the machine of the workload, with the address of the issuer for HOST:\n\n');
+    for (const line of clientCommands(token, trustDomain)) io.out(`  ${paint(io, 'green', line)}\n`);
   }
   return 0;
 };
 
-const clientCommand = (token: string): string =>
-  `sallyport certs client --issuer HOST:8444 --join-token ${token} --out DIR`;
+/** The token goes to a file: what is on a command line, everybody on the machine sees. */
+const clientCommands = (token: string, trustDomain: string): readonly string[] => [
+  `(umask 077; printf %s ${token} > join-token)`,
+  `sallyport certs client --issuer HOST:8444 --trust-domain ${trustDomain} --join-token-file join-token --out DIR`,
+];

@@ -2,6 +2,7 @@
 // these return.
 import { configJsonSchema, configKeys } from '../core/config/keys.ts';
 import type { ConfigKey } from '../core/config/schema-keys.ts';
+import { ISSUER_KEYS } from '../core/issuer-config/schema.ts';
 
 const INTRODUCTION = `# Configuration
 
@@ -34,9 +35,41 @@ policy: { files: [policies/] }
 \`\`\`
 `;
 
+const ISSUER_INTRODUCTION = `# Configuration of the issuer
+
+<!-- Generated from core/issuer-config/schema.ts by \`npm run docs\`. Edit the schema, not this file. -->
+
+One YAML file, named by \`sallyport certs serve --config FILE\`; with \`--check\` it is only validated, together
+with the files that it names. [issuer.md](issuer.md) tells what the issuer does.
+
+- Every key below is known; any other is refused.
+- Durations are a whole number and \`ms\`, \`s\`, \`m\`, \`h\` or \`d\`.
+- Relative paths start at the folder of the file.
+- A change of the file waits for a restart. Certificates and tokens that it names are read again when they change.
+
+The least that is needed:
+
+\`\`\`yaml
+trustDomain: example.org
+secretFile: issuer.secret     # (umask 077; openssl rand -base64 32 > issuer.secret)
+\`\`\`
+
+## At the top
+
+| key | value | default | meaning |
+|---|---|---|---|
+`;
+
 /** docs/config.md. */
 export function configReference(): string {
   return INTRODUCTION + sections(configKeys()).map(sectionText).join('');
+}
+
+/** docs/issuer-config.md. */
+export function issuerConfigReference(): string {
+  const keys = ISSUER_KEYS.all();
+  const top = keys.filter(({ path, facts }) => facts !== undefined && !path.includes('.'));
+  return ISSUER_INTRODUCTION + top.map(rowText).join('') + sections(keys).map(sectionText).join('');
 }
 
 /** docs/config.schema.json, laid out as the formatter does: short lists of plain values on one line. */
@@ -62,12 +95,14 @@ function sections(keys: readonly ConfigKey[]): Section[] {
 function sectionText({ key, leaves }: Section): string {
   const head = `\n## \`${key.path}\`\n\n${key.description}\n`;
   if (leaves.length === 0) return head;
-  const rows = leaves.map(({ path, description, facts }) => {
-    const name = path.slice(path.lastIndexOf('.') + 1);
-    const initial = facts?.default === undefined ? '**required**' : defaultText(facts.kind, facts.default);
-    return `| \`${name}\` | ${valueText(facts)} | ${initial} | ${description} |\n`;
-  });
+  const rows = leaves.map(rowText);
   return `${head}\n| key | value | default | meaning |\n|---|---|---|---|\n${rows.join('')}`;
+}
+
+function rowText({ path, description, facts }: ConfigKey): string {
+  const name = path.slice(path.lastIndexOf('.') + 1);
+  const initial = facts?.default === undefined ? '**required**' : defaultText(facts.kind, facts.default);
+  return `| \`${name}\` | ${valueText(facts)} | ${initial} | ${description} |\n`;
 }
 
 /** `duration, 10ms to 1m`; what is in words already needs no kind before it. */

@@ -2,13 +2,14 @@
 // date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configReference, configSchemaText } from './generate-config.ts';
+import { configReference, configSchemaText, issuerConfigReference } from './generate-config.ts';
 import { metricsReference } from './generate-metrics.ts';
 import { reasonsReference } from './generate-reasons.ts';
 
 const GENERATED: Readonly<Record<string, () => string>> = {
   'config.md': configReference,
   'config.schema.json': configSchemaText,
+  'issuer-config.md': issuerConfigReference,
   'metrics.md': metricsReference,
   'reasons.md': reasonsReference,
 };
