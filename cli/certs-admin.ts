@@ -14,14 +14,6 @@ export const ISSUER_OPTIONS = {
   json: { type: 'boolean', default: false },
 } as const;
 
-/** The same for `--help`. */
-export const ISSUER_HELP = [
-  ['--state DIR', 'the state folder of the issuer; default `state`'],
-  ['--config FILE', 'take the state folder from the issuer’s configuration'],
-  ['--socket PATH', 'its admin socket, in place of that in the state folder'],
-  ['--json', 'print JSON'],
-] as const;
-
 /** Usage of these options. */
 export const ISSUER_USAGE = '[--state DIR | --config FILE | --socket PATH] [--json]';
 

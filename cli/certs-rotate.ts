@@ -7,7 +7,7 @@ import { type Cell, table } from './flows-table.ts';
 import type { Io, Verb } from './io.ts';
 
 /** One line for `--help`. */
-export const CERTS_ROTATE_USAGE = `sallyport certs rotate SPIFFE-ID|SERIAL|--ca STEP [--force] ${ISSUER_USAGE}`;
+export const CERTS_ROTATE_USAGE = `sallyport certs rotate ID|SERIAL|--ca STEP [--force] ${ISSUER_USAGE}`;
 
 const STEPS = ['prepare', 'activate', 'retire', 'status'];
 

@@ -1,6 +1,13 @@
 // The verbs for the embedded issuer: their rows in the table of verbs.
-import { ISSUER_HELP } from './certs-admin.ts';
 import type { VerbEntry } from './verbs.ts';
+
+/** Which issuer is meant; certs-admin.ts reads them. */
+const ISSUER_HELP = [
+  ['--state DIR', 'the state folder of the issuer; default `state`'],
+  ['--config FILE', 'take the state folder from the issuer’s configuration'],
+  ['--socket PATH', 'its admin socket, in place of that in the state folder'],
+  ['--json', 'print JSON'],
+] as const;
 
 /** In the order of `--help`. */
 export const ISSUER_VERBS: readonly VerbEntry[] = [

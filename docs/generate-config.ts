@@ -39,13 +39,14 @@ const ISSUER_INTRODUCTION = `# Configuration of the issuer
 
 <!-- Generated from core/issuer-config/schema.ts by \`npm run docs\`. Edit the schema, not this file. -->
 
-One YAML file, named by \`sallyport certs serve --config FILE\`; with \`--check\` it is only validated, together
-with the files that it names. [issuer.md](issuer.md) tells what the issuer does.
+One YAML file, named by \`sallyport certs serve --config FILE\`; with \`--check\` it is only validated,
+together with the files that it names. [issuer.md](issuer.md) tells what the issuer does.
 
 - Every key below is known; any other is refused.
 - Durations are a whole number and \`ms\`, \`s\`, \`m\`, \`h\` or \`d\`.
 - Relative paths start at the folder of the file.
-- A change of the file waits for a restart. Certificates and tokens that it names are read again when they change.
+- A change of the file waits for a restart. Certificates and tokens that it names are read again when they
+  change.
 
 The least that is needed:
 

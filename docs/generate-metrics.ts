@@ -5,7 +5,8 @@ import { METRIC_NAMES, METRICS } from '../proxy/record/metric-table.ts';
 
 const INTRODUCTION = `# Metrics
 
-<!-- Generated from proxy/record/metric-table.ts and certs/issuer/metrics/table.ts by \`npm run docs\`. Edit the tables, not this file. -->
+<!-- Generated from proxy/record/metric-table.ts and certs/issuer/metrics/table.ts by
+     \`npm run docs\`. Edit the tables, not this file. -->
 
 Prometheus text format at \`/metrics\` of the status address.
 Labels are bounded: never a path, a header or the name of a stranger. Reasons are those of the decision log.

@@ -23,7 +23,9 @@ const NOT_BUILT = {
   hint: 'this version does not have it; docs/config.md lists what it has',
 };
 
-/** The faults behind one issue; `value` is what the file holds, as plain data, and `keys` what it may hold. */
+/**
+ * The faults behind one issue; `value` is what the file holds, as plain data, and `keys` what it may hold.
+ */
 export function faultsOf(issue: Issue, value: unknown, keys: SchemaKeys): Fault[] {
   const path = issue.path;
   const at = { path, onKey: false };

@@ -1,5 +1,5 @@
-// Walks a configuration schema: every key with its facts, for did-you-mean, `config explain`, the reference and
-// the JSON Schema. Reads zod's own description of a schema, so that nothing about a key is written twice.
+// Walks a configuration schema: every key with its facts, for did-you-mean, `config explain`, the reference
+// and the JSON Schema. Reads zod's own description of a schema, so that nothing about a key is written twice.
 import { descriptionOf, factsOf, jsonSchemaOf, type KeyFacts, type Schema } from './fields.ts';
 
 /** One key. `path` is `listeners[].limits.headers`; a section has no facts. */

@@ -1,5 +1,5 @@
-// How a metric is described and read: every table of metrics has rows of this form, and so have the references
-// made from them.
+// How a metric is described and read: every table of metrics has rows of this form, and so have the
+// references made from them.
 
 /** One metric family. `buckets` are upper bounds in the metric's unit, ascending. */
 export interface MetricInfo {

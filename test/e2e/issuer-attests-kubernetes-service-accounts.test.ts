@@ -1,4 +1,5 @@
-// Service account tokens, reviewed by a real Kubernetes API server: whose they are decides, and every doubt refuses.
+// Service account tokens, reviewed by a real Kubernetes API server: whose they are decides, and every doubt
+// refuses.
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { IssuerStage } from './stage/issuer.ts';

@@ -1,5 +1,5 @@
-// A CA rotation under load: at no moment does a fresh SVID fail to verify against the bundle that was published one
-// overlap ago, nor an SVID that lives against the bundle of now.
+// A CA rotation under load: at no moment does a fresh SVID fail to verify against the bundle that was
+// published one overlap ago, nor an SVID that lives against the bundle of now.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTrustBundle } from '../../certs/trust-bundle.ts';
 import { createPeerVerifier, type PeerVerifier } from '../../certs/verify.ts';
@@ -44,7 +44,8 @@ test('prepare, activate and retire', async () => {
   let going = true;
   const watching = (async () => {
     while (going) {
-      // INVARIANT: the bundle is noted with the time before it was asked for, so that it is never taken for older.
+      // INVARIANT: the bundle is noted with the time before it was asked for, so that it is never taken for
+      // older.
       const askedMs = performance.now();
       const trust = await stage.ask('/v1/trust');
       bundles.push(published(String(trust.json?.['bundle']), askedMs));

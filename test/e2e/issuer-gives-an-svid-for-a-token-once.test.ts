@@ -1,5 +1,5 @@
-// Attestation over real sockets: a join token serves once, whatever comes at the same time; a CSR that is refused
-// leaves it unused; an SVID renews itself until it is revoked.
+// Attestation over real sockets: a join token serves once, whatever comes at the same time; a CSR that is
+// refused leaves it unused; an SVID renews itself until it is revoked.
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCertificate } from '../../certs/x509/certificate.ts';

@@ -1,5 +1,5 @@
-// kill -9 in the middle of issuances: what was answered is remembered, what was used stays used, the audit log is
-// whole, and who holds an SVID goes on with it.
+// kill -9 in the middle of issuances: what was answered is remembered, what was used stays used, the audit
+// log is whole, and who holds an SVID goes on with it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type HeldSvid, IssuerStage, WEB } from './stage/issuer.ts';
 import { makeCsr } from './stage/issuer-requests.ts';

@@ -1,5 +1,5 @@
-// What strangers may send to the issuer, byte by byte over TLS: each gets its status or its end, and none stops
-// those who come after.
+// What strangers may send to the issuer, byte by byte over TLS: each gets its status or its end, and none
+// stops those who come after.
 import { connect as connectTcp } from 'node:net';
 import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';

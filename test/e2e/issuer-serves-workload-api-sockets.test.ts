@@ -1,5 +1,5 @@
-// Workloads beside the issuer, each on a SPIFFE Workload API socket of its own: they get their SVID, its renewals,
-// and its end.
+// Workloads beside the issuer, each on a SPIFFE Workload API socket of its own: they get their SVID, its
+// renewals, and its end.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// The admin socket: HTTP on a Unix socket of mode 0600 in the state folder. Who may write to it is the operator;
-// there is no other way to make a join token, to revoke, or to rotate.
+// The admin socket: HTTP on a Unix socket of mode 0600 in the state folder. Who may write to it is the
+// operator; there is no other way to make a join token, to revoke, or to rotate.
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';

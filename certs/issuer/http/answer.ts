@@ -1,5 +1,6 @@
-// What the issuer answers: JSON, or problem+json (RFC 9457) with a stable code. The one file that maps an error
-// to a response. What an answer says about a token never tells an unknown one from a used or an expired one.
+// What the issuer answers: JSON, or problem+json (RFC 9457) with a stable code. The one file that maps an
+// error to a response. What an answer says about a token never tells an unknown one from a used or an expired
+// one.
 import type { ServerResponse } from 'node:http';
 import { SallyportError } from '../../../core/errors.ts';
 import { ISSUER_ERRORS, IssuerError } from '../issuer-error.ts';

@@ -1,5 +1,5 @@
-// The SPIFFE bundle endpoint, profile https_web (SPIFFE Federation section 5.2.1): one document for everybody, with
-// a certificate that other trust domains know.
+// The SPIFFE bundle endpoint, profile https_web (SPIFFE Federation section 5.2.1): one document for
+// everybody, with a certificate that other trust domains know.
 import { readFile } from 'node:fs/promises';
 import { createServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -28,7 +28,9 @@ export interface BundleEndpoint {
   close(): Promise<void>;
 }
 
-/** Binds; the certificate is read again when its files change. @throws ERR_LISTEN_FAILED, ERR_ISSUER_ENDPOINT */
+/**
+ * Binds; the certificate is read again when its files change. @throws ERR_LISTEN_FAILED, ERR_ISSUER_ENDPOINT
+ */
 export async function openBundleEndpoint(options: BundleEndpointOptions): Promise<BundleEndpoint> {
   const { config, bundleText } = options;
   const server = createServer(

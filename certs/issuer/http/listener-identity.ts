@@ -1,5 +1,5 @@
-// What TLS needs on the issuer's listener, of one generation of its own SVID and of its trust: secure context and
-// the verifier of those who come, swapped together. Connections that are open keep what they have.
+// What TLS needs on the issuer's listener, of one generation of its own SVID and of its trust: secure context
+// and the verifier of those who come, swapped together. Connections that are open keep what they have.
 import { constants, type KeyObject } from 'node:crypto';
 import tls from 'node:tls';
 import { createTrustBundle } from '../../trust-bundle.ts';

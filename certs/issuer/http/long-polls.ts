@@ -1,5 +1,5 @@
-// Requests that wait for a change of trust: all of them wake at once, or each after its own time. Waiting costs a
-// connection and a timer, so that there are limits by address and in total.
+// Requests that wait for a change of trust: all of them wake at once, or each after its own time. Waiting
+// costs a connection and a timer, so that there are limits by address and in total.
 import type { Clock } from '../../../core/clock.ts';
 
 /** Why a wait ended. */
@@ -25,7 +25,9 @@ export class LongPolls {
     return this.#waiting.size;
   }
 
-  /** Waits at most `waitMs`, or until `left` says that the caller is gone; null when too many wait already. */
+  /**
+   * Waits at most `waitMs`, or until `left` says that the caller is gone; null when too many wait already.
+   */
   wait(address: string, waitMs: number, left: (gone: () => void) => void): Promise<WaitEnd> | null {
     const here = this.#byAddress.get(address) ?? 0;
     if (this.#waiting.size >= this.#totalMax || here >= this.#perAddressMax) return null;

@@ -1,5 +1,5 @@
-// The issuer's HTTPS API as a whole: its own SVID that renews itself, the verifier of callers that follows the
-// trust, and the requests that wait for its change. Everything swaps without an open connection noticing.
+// The issuer's HTTPS API as a whole: its own SVID that renews itself, the verifier of callers that follows
+// the trust, and the requests that wait for its change. Everything swaps without an open connection noticing.
 import type { Clock } from '../../../core/clock.ts';
 import type { IssuerConfig } from '../../../core/issuer-config/config.ts';
 import { writeBundleDocument } from '../../federation/write-document.ts';

@@ -1,5 +1,5 @@
-// What the issuer's HTTPS API does for each path: an SVID for who shows what it is, the trust for everybody, and a
-// wait for its change.
+// What the issuer's HTTPS API does for each path: an SVID for who shows what it is, the trust for everybody,
+// and a wait for its change.
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../../core/clock.ts';
 import { SallyportError } from '../../../core/errors.ts';

@@ -1,5 +1,5 @@
-// The issuer's HTTPS listener: a TLS handshake, then HTTP/1.1 by node:http, each request with the SVID of who asks
-// judged anew. Limits hold before anything is parsed; what is not understood is refused.
+// The issuer's HTTPS listener: a TLS handshake, then HTTP/1.1 by node:http, each request with the SVID of who
+// asks judged anew. Limits hold before anything is parsed; what is not understood is refused.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';

@@ -1,5 +1,5 @@
-// Sockets to the issuer: counted, given a TLS 1.3 handshake in a time, and their certificate judged if they have
-// one. Without one they may bootstrap; with one that is not good the connection ends.
+// Sockets to the issuer: counted, given a TLS 1.3 handshake in a time, and their certificate judged if they
+// have one. Without one they may bootstrap; with one that is not good the connection ends.
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Clock, Timer } from '../../../core/clock.ts';

@@ -1,6 +1,6 @@
-// An SVID that the issuer keeps for somebody in this process: its own listener, or a workload on a socket. The key
-// is made here, the SVID renewed at half of its life, sooner when it was asked to, and at any change of the CA that
-// it leads to.
+// An SVID that the issuer keeps for somebody in this process: its own listener, or a workload on a socket.
+// The key is made here, the SVID renewed at half of its life, sooner when it was asked to, and at any change
+// of the CA that it leads to.
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Clock, Timer } from '../../../core/clock.ts';
 import { localCertificateRequest } from '../certificate-request.ts';

@@ -1,5 +1,5 @@
-// The workloads of this machine that the configuration names: an SVID for each, and a Workload API socket that only
-// its user can open.
+// The workloads of this machine that the configuration names: an SVID for each, and a Workload API socket
+// that only its user can open.
 import type { Clock } from '../../../core/clock.ts';
 import { SallyportError } from '../../../core/errors.ts';
 import type { IssuerConfig, WorkloadConfig } from '../../../core/issuer-config/config.ts';

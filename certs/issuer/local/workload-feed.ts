@@ -1,5 +1,5 @@
-// What a workload on this machine is told over its SPIFFE Workload API socket: its SVID and key, kept by the issuer,
-// and the trust of this moment.
+// What a workload on this machine is told over its SPIFFE Workload API socket: its SVID and key, kept by the
+// issuer, and the trust of this moment.
 import { createHash } from 'node:crypto';
 import type { WorkloadFeed, WorkloadUpdate } from '../../workload-api/feed.ts';
 import type { Issuer, PublishedTrust } from '../issuer.ts';

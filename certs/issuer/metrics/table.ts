@@ -1,5 +1,5 @@
-// Every metric of the issuer, one row each: the render and docs/metrics.md read this table. Labels are bounded:
-// never an identity or an address.
+// Every metric of the issuer, one row each: the render and docs/metrics.md read this table. Labels are
+// bounded: never an identity or an address.
 import { counter, gauge, histogram, type MetricInfo } from '../../../core/metrics/table.ts';
 import { ISSUANCE_BUCKETS_MS } from '../counters.ts';
 
@@ -18,8 +18,8 @@ export const ISSUER_METRICS = {
   sallyport_issuer_polls: gauge([], 'Requests that wait for a change of trust'),
   sallyport_issuances_total: counter(
     ['attestation', 'result'],
-    'Requests for an SVID by attestation (join-token, kubernetes, renewal, local, none) and result: ok, or the ' +
-      'code of the refusal',
+    'Requests for an SVID by attestation (join-token, kubernetes, renewal, local, none) and result: ' +
+      'ok, or the code of the refusal',
   ),
   sallyport_issuance_duration_seconds: histogram(
     [],

@@ -56,7 +56,10 @@ export interface IssuerAnswer {
   readonly json: Record<string, unknown> | null;
 }
 
-/** Asks on a connection of its own. The server is not verified: that is the client's business, and tested there. */
+/**
+ * Asks on a connection of its own. The server is not verified: that is the client's business, and tested
+ * there.
+ */
 export function askIssuer({ port, path, body, svid, method }: IssuerRequest): Promise<IssuerAnswer> {
   return new Promise((resolve, reject) => {
     const asked = request(

@@ -1,4 +1,5 @@
-// A stage with one issuer: its folder, its configuration, `sallyport certs serve` on it, and the operator's side.
+// A stage with one issuer: its folder, its configuration, `sallyport certs serve` on it, and the operator's
+// side.
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

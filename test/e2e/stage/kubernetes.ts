@@ -1,4 +1,5 @@
-// A real Kubernetes API server with its etcd, in a folder of its own: service accounts, pods and their tokens.
+// A real Kubernetes API server with its etcd, in a folder of its own: service accounts, pods and their
+// tokens.
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';

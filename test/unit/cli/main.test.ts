@@ -164,6 +164,15 @@ describe('a real process', () => {
       encoding: 'utf8',
     });
     const loaded = stdout.split('\n').flatMap((line) => line.match(/cli\/([a-z-]+)\.ts/)?.[1] ?? []);
-    expect(loaded.sort()).toEqual(['args', 'dispatch', 'flows-verbs', 'help', 'main', 'verbs', 'version']);
+    expect(loaded.sort()).toEqual([
+      'args',
+      'certs-verbs',
+      'dispatch',
+      'flows-verbs',
+      'help',
+      'main',
+      'verbs',
+      'version',
+    ]);
   });
 });
