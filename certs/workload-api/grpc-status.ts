@@ -49,7 +49,9 @@ export const writeStatus = ({ code, message }: GrpcStatus): Record<string, strin
   ...(message === '' ? {} : { 'grpc-message': encodeURIComponent(message).replaceAll('%20', ' ') }),
 });
 
-/** The size of a header list as HTTP/2 counts it: Node announces `maxHeaderListSize`, and enforces nothing. */
+/**
+ * The size of a header list as HTTP/2 counts it: Node announces `maxHeaderListSize`, and enforces nothing.
+ */
 export function headerListBytes(headers: IncomingHttpHeaders): number {
   let bytes = 0;
   for (const [name, value] of Object.entries(headers))
