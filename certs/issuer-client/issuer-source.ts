@@ -64,6 +64,8 @@ export class IssuerSource extends SourceBase<IdentityState> {
   /** The sequence to wait beyond; null after a failure: the issuer may be another than it was. */
   #after: number | null = null;
   #pollFailures = 0;
+  /** The sequence at which the issuer last wanted the SVID renewed. */
+  #wishedAt: number | null = null;
   /** The last renewal failed: the next attempt uses another proof, if there is one. */
   #svidRefused = false;
   #spentToken: string | null = null;
@@ -204,7 +206,9 @@ export class IssuerSource extends SourceBase<IdentityState> {
   async #heard(answer: TrustAnswer): Promise<void> {
     this.#after = answer.sequence;
     this.#lastTrustAtMs = this.#clock.now();
-    if (answer.renew === true) this.#svidAtMs = 0;
+    // Once for each sequence: an issuer that never stops to ask is not answered without end.
+    if (answer.renew === true && this.#wishedAt !== answer.sequence) this.#svidAtMs = 0;
+    if (answer.renew === true) this.#wishedAt = answer.sequence;
     const received = joinTrust(answer, this.#receiver());
     if (received !== null) await this.#take(received);
     // Not worth a write: after a restart the issuer is asked for what there is.

@@ -7,8 +7,8 @@ const LATEST_SHARE = 2 / 3;
 const JITTER = 0.1;
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 60_000;
-/** At least this many attempts in the lifetime of an SVID, once the issuer fails. */
-const ATTEMPTS_MIN = 20;
+/** Attempts that would fit into the lifetime of an SVID: at least ten of them lie between renewal and end. */
+const ATTEMPTS_MIN = 60;
 
 /** Unix milliseconds. */
 export interface Lifetime {
@@ -36,7 +36,7 @@ export function renewalTime(
 
 /**
  * How long to wait after the `failures`-th failure in a row, milliseconds: 1 s, doubled each time, up to 60 s
- * or a twentieth of the lifetime, half more or less. `random`: 0 to 1.
+ * or a sixtieth of the lifetime, half more or less. `random`: 0 to 1.
  */
 export function retryDelay(failures: number, lifetimeMs: number | null, random: number): number {
   const most = Math.min(RETRY_MS_MAX, (lifetimeMs ?? Infinity) / ATTEMPTS_MIN);

@@ -218,6 +218,19 @@ describe('a renewal', () => {
     expect(performance.now() - startedMs).toBeLessThan(1_000);
   });
 
+  test('happens once for a wish that never ends', async () => {
+    const source = await withToken();
+    issuer.renew = true;
+    issuer.publish();
+    await renewed(source);
+    const seen = issuer.polls.length;
+    issuer.cut(); // a new connection is told again
+    await expect.poll(() => issuer.polls.length, { timeout: 8_000 }).toBeGreaterThan(seen + 1);
+    expect(source.facts().renewals).toBe(2);
+    issuer.publish();
+    await renewed(source, 3);
+  });
+
   test('happens by itself when it is due', async () => {
     const source = await withToken();
     aheadMs = 0.6 * HOUR_MS;
