@@ -28,7 +28,8 @@ const out = (name: string): string => join(stage.folder, 'out', name);
 const serial = (): string => new X509Certificate(readFileSync(out('tls.crt'))).serialNumber.toLowerCase();
 const revokedSerials = (): string[] =>
   readPem(readFileSync(out('crl.pem'), 'utf8')).blocks.flatMap(({ der }) => [...parseCrl(der).revoked]);
-const codes = (client: RunningProxy): unknown[] => client.lines.map((line) => line['code']);
+const found = (client: RunningProxy): unknown[] =>
+  client.lines.map((line) => line['code']).filter((code) => code !== undefined);
 
 /** A client; resolves when it has written its first files. */
 async function startClient(...args: string[]): Promise<RunningProxy> {
@@ -62,6 +63,7 @@ test('token, restart with what was kept, rotation, restart of the issuer, revoca
   await expect.poll(() => serial() === bootstrapped, wait).toBe(false);
   console.info(`rotated in ${Math.round(performance.now() - startedMs)} ms`);
   await expect.poll(revokedSerials, wait).toContain(bootstrapped);
+  expect(found(client)).toEqual([]);
 
   issuer.signal('SIGTERM');
   await issuer.exited();
@@ -69,14 +71,15 @@ test('token, restart with what was kept, rotation, restart of the issuer, revoca
   const before = serial();
   await stage.cli('certs', 'rotate', WEB);
   await expect.poll(() => serial() === before, wait).toBe(false);
-  expect(codes(client).filter((code) => code !== undefined)).toEqual([]);
+  // An issuer that takes longer than the first retry to come back is told of.
+  expect(found(client).filter((code) => code !== 'ERR_ISSUER_CLIENT_UNREACHABLE')).toEqual([]);
 
   const last = serial();
   const revoke = await stage.cli('certs', 'revoke', last, '--reason', 'stolen');
   expect(revoke.code).toBe(0);
   await expect.poll(revokedSerials, wait).toContain(last);
-  await expect.poll(() => codes(client), wait).toContain('LINT_IDENTITY_REVOKED');
-  await expect.poll(() => codes(client), wait).toContain('ERR_ISSUER_CLIENT_REFUSED');
+  await expect.poll(() => found(client), wait).toContain('LINT_IDENTITY_REVOKED');
+  await expect.poll(() => found(client), wait).toContain('ERR_ISSUER_CLIENT_REFUSED');
   expect(serial()).toBe(last); // there is no other
   client.signal('SIGTERM');
   expect(await client.exited()).toBe(0);
@@ -95,5 +98,5 @@ test('a new CA is trusted before it signs, and the old one goes without a proble
   await expect.poll(() => serial() === before, wait).toBe(false);
   expect((await stage.cli('certs', 'rotate', '--ca', 'retire', '--force')).code).toBe(0);
   await expect.poll(roots, wait).toBe(1);
-  expect(codes(client).filter((code) => code !== undefined)).toEqual([]);
+  expect(found(client)).toEqual([]);
 }, 120_000);
