@@ -8,7 +8,7 @@ import { jsonText } from './flows-text.ts';
 import type { Verb } from './io.ts';
 
 /** One line for `--help`. */
-export const CERTS_ISSUED_USAGE = `sallyport certs issued [SPIFFE-ID] [--only STATE] [--limit 100] ${ISSUER_USAGE}`;
+export const CERTS_ISSUED_USAGE = `sallyport certs issued [ID] [--only STATE] [--limit N] ${ISSUER_USAGE}`;
 
 const STATES = ['valid', 'revoked', 'expired'];
 

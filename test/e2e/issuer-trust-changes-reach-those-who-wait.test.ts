@@ -58,7 +58,27 @@ test('a revocation reaches everybody who waits, and nobody else can wait too', a
   expect(new Set(answered.map(({ crl }) => crl)).size).toBe(1);
 });
 
-test('a rotation reaches the one who is to renew, and ends the old SVID when the new one is there', async () => {
+test('SIGTERM answers everybody who waits, and ends in time', async () => {
+  const other = await IssuerStage.create();
+  try {
+    const running = await other.start();
+    const now = Number((await other.ask('/v1/trust')).json?.['sequence']);
+    const polls = Array.from({ length: 10 }, () => other.ask(`/v1/trust?after=${now}&wait=30`));
+    await eventually(
+      async () => (await other.status('/metrics')).text,
+      (text) => text.includes('sallyport_issuer_polls 10\n'),
+    );
+    const startMs = performance.now();
+    running.signal('SIGTERM');
+    expect((await Promise.all(polls)).map(({ status }) => status)).toEqual(Array<number>(10).fill(204));
+    expect(await running.exited()).toBe(0);
+    expect(performance.now() - startMs).toBeLessThan(5_000);
+  } finally {
+    await other.close();
+  }
+});
+
+test('a rotation reaches the one who is to renew, and ends the old SVID after that', async () => {
   const mine = await stage.svid(WEB);
   const after = await sequence();
   const poll = stage.ask(`/v1/trust?after=${after}&wait=30`, undefined, mine);
