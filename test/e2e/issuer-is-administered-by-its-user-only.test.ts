@@ -2,6 +2,7 @@
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCli } from '../unit/cli/run-cli.ts';
 import { IssuerStage, WEB } from './stage/issuer.ts';
 import { eventually } from './stage/observe.ts';
 
@@ -26,6 +27,14 @@ describe('the verbs', () => {
     expect(JSON.parse(out)).toMatchObject({ spiffeId: WEB });
     const leftMs = Date.parse(JSON.parse(out).expiresAt) - Date.now();
     expect(Math.round(leftMs / 60_000)).toBe(30);
+  });
+
+  test('token prints the commands for the workload on a terminal, the token in a file', async () => {
+    const { out } = await runCli(stage.folder, ['certs', 'token', WEB], true);
+    const token = /[\w-]{43}\.[0-9a-f]{64}/.exec(out)?.[0] ?? '';
+    expect(out).toContain(`(umask 077; printf %s ${token} > join-token)`);
+    expect(out).toContain('sallyport certs client --issuer HOST:8444 --trust-domain example.org');
+    expect(out).toContain('\u001b[32m');
   });
 
   test('issued, revoke, reinstate and audit tell one story', async () => {

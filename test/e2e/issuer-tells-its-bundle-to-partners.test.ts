@@ -1,5 +1,5 @@
-// The SPIFFE bundle endpoint, profile https_web: what partners of a federation read, with a certificate that they
-// know, replaced while it serves.
+// The SPIFFE bundle endpoint, profile https_web: what partners of a federation read, with a certificate that
+// they know, replaced while it serves.
 import { writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';

@@ -8,15 +8,15 @@ export interface Printed {
   readonly err: string;
 }
 
-/** `sallyport ARGS` in the folder `cwd`, without colour. */
-export async function runCli(cwd: string, args: readonly string[]): Promise<Printed> {
+/** `sallyport ARGS` in the folder `cwd`; with colour on a terminal. */
+export async function runCli(cwd: string, args: readonly string[], isTty = false): Promise<Printed> {
   const out: string[] = [];
   const err: string[] = [];
   const io: Io = {
     out: (text) => void out.push(text),
     err: (text) => void err.push(text),
-    color: false,
-    isTty: false,
+    color: isTty,
+    isTty,
     cwd,
     env: {},
   };
