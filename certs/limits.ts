@@ -140,6 +140,12 @@ export const ENDED_ROWS_KEPT_MS = 7 * 86_400_000;
 /** How long a revoked serial stays on the CRL after its end, milliseconds: clocks of peers are behind. */
 export const CRL_KEPT_AFTER_END_MS = 300_000;
 
+/**
+ * From the replacement that `rotate` asked for to the end of the old SVID, milliseconds: its holder takes
+ * the new one up meanwhile, or asks again when the answer was lost.
+ */
+export const ROTATED_GRACE_MS = 1_000;
+
 /** How often the issuer looks at its schedule, milliseconds. */
 export const ISSUER_TICK_MS = 30_000;
 /** Bytes of one answer of the issuer: a revocation list of the largest size as PEM, and bundles. */

@@ -14,6 +14,7 @@ export type AuditEvent =
   | 'revoked'
   | 'reinstated'
   | 'rotate-asked'
+  | 'replaced-revoked'
   | 'ca-prepared'
   | 'ca-activated'
   | 'ca-retired'

@@ -41,6 +41,7 @@ export class EmbeddedIssuer implements Issuer {
   readonly #newWrapping: Rewrap;
   readonly #onProblem: (error: Error) => void;
   #timer: Timer | null = null;
+  #ending: Timer | null = null;
 
   constructor(parts: IssuerParts, newWrapping: Rewrap, onProblem: (error: Error) => void) {
     this.#parts = parts;
@@ -68,7 +69,9 @@ export class EmbeddedIssuer implements Issuer {
   }
 
   issue(request: IssuanceRequest): Issued {
-    return this.#issuance.issue(request);
+    const issued = this.#issuance.issue(request);
+    this.#endLater();
+    return issued;
   }
 
   checkAddress(from: string): void {
@@ -151,6 +154,7 @@ export class EmbeddedIssuer implements Issuer {
 
   close(): void {
     this.#timer?.cancel();
+    this.#ending?.cancel();
     this.#timer = null;
     this.#parts.db.close();
   }
@@ -159,11 +163,28 @@ export class EmbeddedIssuer implements Issuer {
     try {
       this.#tidy();
       this.#life.tick();
+      this.#endLater();
     } catch (error) {
       this.#onProblem(asError(error));
     }
     const everyMs = Math.min(ISSUER_TICK_MS, this.#parts.settings.svidTtlMs / 10);
     this.#timer = this.#parts.clock.after(everyMs, () => this.#tick());
+  }
+
+  /** Revokes replaced SVIDs when their time is over: now, or by a timer. */
+  #endLater(): void {
+    const { clock, svids } = this.#parts;
+    this.#ending?.cancel();
+    const atMs = svids.nextEndMs();
+    if (atMs === null) return;
+    this.#ending = clock.after(Math.max(0, atMs - clock.now()), () => {
+      try {
+        this.#operator.endReplaced();
+        this.#endLater();
+      } catch (error) {
+        this.#onProblem(asError(error)); // the next tick tries again
+      }
+    });
   }
 
   /** Ends what has expired, forgets what ended long ago, and notices a clock that went back. */

@@ -3,6 +3,7 @@
 import { SallyportError } from '../../core/errors.ts';
 import { parseSpiffeId, type SpiffeId } from '../../core/spiffe-id.ts';
 import { defaultDnsNames } from '../authority/certificate-profile.ts';
+import { ROTATED_GRACE_MS } from '../limits.ts';
 import { printable } from '../x509/names.ts';
 import { writePem } from '../x509/pem.ts';
 import type { AuditFields } from './audit-log.ts';
@@ -61,17 +62,16 @@ export class Issuance {
     const { kind } = request.attestation;
     // Who holds a certificate or is this process guesses nothing.
     if (kind === 'join-token' || kind === 'kubernetes') this.checkAddress(request.from);
-    let result: { readonly issued: Issued; readonly ended: boolean };
+    let issued: Issued;
     try {
-      result = db.transact(() => this.#transaction(request));
+      issued = db.transact(() => this.#transaction(request));
     } catch (error) {
       if (error instanceof Refusal) this.#refused(error, request);
       if (error instanceof IssuerError) counters.refusedWith(error.code);
       throw error instanceof Refusal ? error.error : error;
     }
     counters.issuedBy(kind, clock.monotonicMs() - startMs);
-    if (result.ended) counters.revokedBy('rotated', 1);
-    return result.issued;
+    return issued;
   }
 
   /** See Issuer.checkAddress. */
@@ -88,7 +88,7 @@ export class Issuance {
     this.#failures.take(addressKey(from), this.#parts.clock.monotonicMs());
   }
 
-  #transaction(request: IssuanceRequest): { issued: Issued; ended: boolean } {
+  #transaction(request: IssuanceRequest): Issued {
     const { authorities, audit, clock, settings, svids, tokens } = this.#parts;
     const nowMs = clock.now();
     const attested = this.#attest(request.attestation, nowMs);
@@ -122,14 +122,15 @@ export class Issuance {
       ...{ issuedAtMs: nowMs, notAfterMs },
     });
     if (attested.tokenHash !== null) tokens.use(attested.tokenHash, serial);
-    const ended = attested.replaces !== null && this.#end(attested.replaces, nowMs);
+    const endsAtMs = nowMs + ROTATED_GRACE_MS;
+    const ends = attested.replaces !== null && svids.renewed(attested.replaces, endsAtMs);
     audit.append('issued', nowMs, {
       ...{ serial, spiffeId: spiffeId.uri, attestation: kind, from, caId: signed.ca.id, dnsNames },
       ...{ notAfter: new Date(notAfterMs).toISOString(), key: csr.publicKey.text },
       ...attested.fields,
-      ...(attested.replaces !== null && { replaces: attested.replaces, revokesIt: ended }),
+      ...(attested.replaces !== null && { replaces: attested.replaces, revokesIt: ends }),
     });
-    const issued = {
+    return {
       spiffeId: spiffeId.uri,
       chainDer: [signed.certificateDer],
       chainPem: writePem('CERTIFICATE', signed.certificateDer),
@@ -137,7 +138,6 @@ export class Issuance {
       ...{ serial, notBeforeMs, notAfterMs },
       renewAtMs: nowMs + (notAfterMs - nowMs) / 2,
     };
-    return { issued, ended };
   }
 
   #attest(attestation: Attestation, nowMs: number): Attested {
@@ -198,17 +198,6 @@ export class Issuance {
     }
     const { dnsNames } = row;
     return { spiffeId: this.#parse(spiffeId), dnsNames, tokenHash: null, replaces: serial, fields: {} };
-  }
-
-  /** The serial of a rotation ends with its replacement. */
-  #end(serial: string, nowMs: number): boolean {
-    const { authorities, svids, trust } = this.#parts;
-    const old = svids.find(serial);
-    if (old === null || !svids.renewed(serial)) return false;
-    svids.revoke(serial, { atMs: nowMs, cause: 'rotated', reason: 'replaced after `rotate`' });
-    authorities.signCrl(old.caId, nowMs);
-    trust.change();
-    return true;
   }
 
   #parse(text: string): SpiffeId {

@@ -216,7 +216,7 @@ export interface Issuer {
   /** Lifts the block that `revoke` of an ID put up. False when there was none. @throws ERR_ISSUER_REQUEST */
   reinstate(request: { readonly spiffeId: string; readonly author: string }): boolean;
   /**
-   * Asks the holders for a replacement; the old serial is revoked when the replacement is issued.
+   * Asks the holders for a replacement; the old serial is revoked a second after the replacement was issued.
    * @returns the serials @throws ERR_ISSUER_REQUEST, ERR_ISSUER_UNKNOWN
    */
   rotate(request: { readonly target: string; readonly author: string }): readonly string[];

@@ -100,6 +100,23 @@ export class Operator {
     return serials;
   }
 
+  /** Revokes what `rotate` had replaced, once its grace is over. */
+  endReplaced(): void {
+    const { audit, clock, counters, db, svids } = this.#parts;
+    const nowMs = clock.now();
+    const rows = svids.ended(nowMs);
+    if (rows.length === 0) return;
+    const valid = rows.filter(({ revoked, notAfterMs }) => revoked === null && notAfterMs > nowMs);
+    const serials = valid.map((row) => row.serial);
+    db.transact(() => {
+      for (const { serial } of rows) svids.notEnding(serial);
+      for (const serial of serials) svids.revoke(serial, { atMs: nowMs, cause: 'rotated', reason: REPLACED });
+      this.#publish(valid, nowMs);
+      if (serials.length > 0) audit.append('replaced-revoked', nowMs, { serials });
+    });
+    counters.revokedBy('rotated', serials.length);
+  }
+
   /** The CRLs of those who signed `rows`, anew. */
   #publish(rows: readonly IssuedRow[], nowMs: number): void {
     const { authorities, trust } = this.#parts;
@@ -136,6 +153,8 @@ export class Operator {
     return spiffeId;
   }
 }
+
+const REPLACED = 'replaced after `rotate`';
 
 function isSerial(text: string): boolean {
   if (text.length === 0 || text.length > SERIAL_CHARS_MAX || text.length % 2 === 1) return false;

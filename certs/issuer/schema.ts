@@ -39,6 +39,7 @@ export const MIGRATIONS: readonly string[] = [
     not_after_ms INTEGER NOT NULL,
     renew_asked_at_ms INTEGER,
     ends_when_renewed INTEGER NOT NULL DEFAULT 0 CHECK (ends_when_renewed IN (0, 1)),
+    ends_at_ms INTEGER,
     revoked_at_ms INTEGER, revoked_cause TEXT, revoked_reason TEXT,
     CHECK ((revoked_at_ms IS NULL) = (revoked_cause IS NULL)),
     CHECK ((revoked_at_ms IS NULL) = (revoked_reason IS NULL))
@@ -47,6 +48,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX svid_by_end ON svid (not_after_ms);
   CREATE INDEX svid_by_ca ON svid (ca_id, not_after_ms);
   CREATE INDEX svid_revoked ON svid (ca_id, not_after_ms) WHERE revoked_at_ms IS NOT NULL;
+  CREATE INDEX svid_ends ON svid (ends_at_ms) WHERE ends_at_ms IS NOT NULL;
   CREATE INDEX svid_renew_asked ON svid (serial) WHERE renew_asked_at_ms IS NOT NULL;
 
   CREATE TABLE join_token (

@@ -39,7 +39,10 @@ export class Svids {
       ),
       asked: db.prepare(`SELECT ends_when_renewed FROM svid
         WHERE serial = ? AND renew_asked_at_ms IS NOT NULL AND revoked_at_ms IS NULL`),
-      renewed: db.prepare('UPDATE svid SET renew_asked_at_ms = NULL WHERE serial = ?'),
+      renewed: db.prepare('UPDATE svid SET renew_asked_at_ms = NULL, ends_at_ms = ? WHERE serial = ?'),
+      ended: db.prepare(`SELECT ${COLUMNS} FROM svid WHERE ends_at_ms <= ?`),
+      nextEnd: db.prepare('SELECT min(ends_at_ms) AS next FROM svid'),
+      notEnding: db.prepare('UPDATE svid SET ends_at_ms = NULL WHERE serial = ?'),
       askedRows: db.prepare(`SELECT serial FROM svid
         WHERE renew_asked_at_ms IS NOT NULL AND revoked_at_ms IS NULL AND not_after_ms > ?`),
       forget: db.prepare('DELETE FROM svid WHERE not_after_ms < ?'),
@@ -82,13 +85,29 @@ export class Svids {
     this.#renewalsChanged = true;
   }
 
-  /** A replacement was issued: it is not asked for any more. True when the old serial is to be revoked. */
-  renewed(serial: string): boolean {
+  /** A replacement was issued: it is not asked for any more. True when the old serial ends at `endsAtMs`. */
+  renewed(serial: string, endsAtMs: number): boolean {
     const row = this.#db.find(this.#statements.asked, serial);
     if (row === undefined) return false;
-    this.#db.change(this.#statements.renewed, serial);
+    const ends = integerOf(row, 'ends_when_renewed') === 1;
+    this.#db.change(this.#statements.renewed, ends ? endsAtMs : null, serial);
     this.#renewalsChanged = true;
-    return integerOf(row, 'ends_when_renewed') === 1;
+    return ends;
+  }
+
+  /** Those that were replaced and whose time is over. */
+  ended(nowMs: number): readonly IssuedRow[] {
+    return this.#db.rows(this.#statements.ended, nowMs).map(read);
+  }
+
+  /** When the next one ends; null = none is to. */
+  nextEndMs(): number | null {
+    return integerOrNull(this.#db.row(this.#statements.nextEnd), 'next');
+  }
+
+  /** One of `ended` that has been seen to. */
+  notEnding(serial: string): void {
+    this.#db.change(this.#statements.notEnding, serial);
   }
 
   renewalAsked(serial: string, nowMs: number): boolean {

@@ -215,7 +215,7 @@ describe('refused', () => {
         spki[spki.length - 1] = (spki[spki.length - 1] ?? 0) ^ 1;
         return request(ec, { spki });
       },
-      says: 'a public key that is not one',
+      says: 'no uncompressed point of P-256',
     },
     {
       name: 'a CA',

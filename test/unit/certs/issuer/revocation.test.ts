@@ -1,5 +1,7 @@
 // Revocation and rotation: what is on the CRL, who is asked to renew, what a revoked ID may still get.
+
 import { beforeEach, describe, expect, test } from 'vitest';
+import { ROTATED_GRACE_MS } from '../../../../certs/limits.ts';
 import { parseCrl } from '../../../../certs/x509/crl.ts';
 import {
   codeOf,
@@ -100,7 +102,7 @@ describe('revoke', () => {
 });
 
 describe('rotate', () => {
-  test('asks the holder, and the old serial ends with the replacement', async () => {
+  test('asks the holder, and the old serial ends a second after the replacement', async () => {
     const [one, two] = [t.join(), t.join()];
     expect(t.issuer.rotate({ target: one.serial, author: 'alice' })).toEqual([one.serial]);
     expect(t.issuer.trust().sequence).toBe(2);
@@ -110,11 +112,26 @@ describe('rotate', () => {
     expect(again.issuer.mustRenew(one.serial)).toBe(true);
     const next = again.renew(one);
     expect([one, next].map(({ serial }) => again.issuer.mustRenew(serial))).toEqual([false, false]);
+    again.clock.pass(ROTATED_GRACE_MS - 1);
+    expect(onCrl(again)).toEqual([]);
+    again.clock.pass(1);
     expect(onCrl(again)).toEqual([one.serial]);
     expect(again.issuer.trust().sequence).toBe(3);
     expect([...again.issuer.counters.revoked]).toEqual([['rotated', 1]]);
     expect(codeOf(() => again.renew(one))).toBe('ERR_ISSUER_REVOKED');
     expect(codeOf(() => again.renew(two))).toBe('ok');
+  });
+
+  test('whoever lost the answer may ask again meanwhile; a restart forgets nobody', async () => {
+    const one = t.join();
+    t.issuer.rotate({ target: one.serial, author: 'alice' });
+    t.renew(one);
+    const again = await t.reopen();
+    expect(codeOf(() => again.renew(one))).toBe('ok');
+    const later = await again.reopen();
+    later.clock.pass(ROTATED_GRACE_MS);
+    expect(onCrl(later)).toEqual([one.serial]);
+    expect([...later.issuer.counters.revoked]).toEqual([['rotated', 1]]);
   });
 
   test('of an ID asks all its holders', () => {
@@ -132,6 +149,7 @@ describe('rotate', () => {
     t.ask({ ...local, spiffeId: `${WEB}2`, replaces: serial });
     expect(onCrl(t)).toEqual([]); // of another ID
     t.ask({ ...local, replaces: serial });
+    t.clock.pass(ROTATED_GRACE_MS);
     expect(onCrl(t)).toEqual([serial]);
   });
 });
