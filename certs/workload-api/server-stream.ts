@@ -88,7 +88,9 @@ class ServerStream {
     if (this.#ended) return;
     this.#ended = true;
     this.#timer.cancel();
-    this.#session.destroy();
+    // SAFETY: inside an event of its own Node may still have data to hand over, and abort since the stream is
+    // gone (nodejs/node#64850).
+    setImmediate(() => this.#session.destroy());
   }
 
   #request(): void {
