@@ -12,7 +12,7 @@ export type LifetimeStep = 'live' | 'drain' | 'end';
 
 // A request in flight when its caller's identity is withdrawn may finish within this time: with the second
 // that a revocation takes to arrive and the sweeper's, a connection is gone within 5 s.
-const WITHDRAWN_DRAIN_MS = 3_000;
+const WITHDRAWN_DRAIN_MS = 2_500;
 
 export class Lifetime {
   private readonly context: HttpListenerContext;

@@ -14,7 +14,7 @@ files:
   key: server.key
   bundles: { example.org: ca.pem }
   crls: { example.org: ca.crl }`;
-const FORCED_MS = 3_000;
+const FORCED_MS = 2_500;
 const ended = (reason: string): Promise<number> =>
   metric(stage, `sallyport_revocations_total{listener="inbound",reason="${reason}"}`);
 
