@@ -1,5 +1,6 @@
-// Bundles of partners by a bundle endpoint and by a Workload API, beside an SVID from files: neither keeps the
-// proxy from starting, each takes effect on live connections, and a restart goes on while the endpoint is down.
+// Bundles of partners by a bundle endpoint and by a Workload API, beside an SVID from files: neither keeps
+// the proxy from starting, each takes effect on live connections, and a restart goes on while the endpoint
+// is down.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
