@@ -55,6 +55,9 @@ async function asking(): Promise<Stage> {
     identity: `trustDomain: example.org\nissuer: { address: "${address}", state: state, joinTokenFile: token }`,
     policies: { 'all.yaml': ALLOW_ALL },
   });
+  const waited = await metric(stage, 'sallyport_identity_wait_seconds');
+  console.log(`start to first SVID from the issuer: ${waited.toFixed(2)} s`);
+  expect(waited).toBeLessThan(10); // the service level
   return stage;
 }
 

@@ -5,30 +5,11 @@ import { verifyIdentity } from '../../../certs/identity-material.ts';
 import { joinSources } from '../../../certs/joined-source.ts';
 import { Findings } from '../../../certs/read-files.ts';
 import type { IdentityState } from '../../../certs/source.ts';
-import { SourceBase } from '../../../certs/source-base.ts';
 import type { TrustState } from '../../../certs/verify.ts';
 import { parseCrl } from '../../../certs/x509/crl.ts';
 import type { Diagnostic } from '../../../core/errors.ts';
 import { ID, said, trust, verifierFor } from './make-certificate.ts';
-
-/** A source that says what the test wants. */
-class Told<State> extends SourceBase<State> {
-  closed = false;
-
-  tell(state: State): this {
-    this.publish(state);
-    return this;
-  }
-
-  refuse(code: string): this {
-    this.report([{ severity: 'error', code, message: 'no' }]);
-    return this;
-  }
-
-  close(): void {
-    this.closed = true;
-  }
-}
+import { ToldSource } from './told-source.ts';
 
 let ca: Authority;
 let other: Authority;
@@ -58,8 +39,8 @@ const codes = (problems: readonly Diagnostic[]): readonly string[] => problems.m
 
 describe('joined sources', () => {
   test('a foreign bundle is added, and taken away', async () => {
-    const svid = new Told<IdentityState>().tell(await identity());
-    const foreign = new Told<TrustState>();
+    const svid = new ToldSource<IdentityState>().tell(await identity());
+    const foreign = new ToldSource<TrustState>();
     const joined = joinSources({ svid, others: [foreign], reserved: NO_NAMES });
     const peer = await other.issue({ spiffeId: 'spiffe://b.example/x' });
     const verdict = (): string =>
@@ -74,15 +55,15 @@ describe('joined sources', () => {
   });
 
   test('nobody replaces the bundle of the own trust domain', async () => {
-    const svid = new Told<IdentityState>().tell(await identity());
+    const svid = new ToldSource<IdentityState>().tell(await identity());
     const rogue = await createAuthority({ trustDomain: 'example.org' });
-    const foreign = new Told<TrustState>().tell(trust(rogue, other));
+    const foreign = new ToldSource<TrustState>().tell(trust(rogue, other));
     const joined = joinSources({ svid, others: [foreign], reserved: NO_NAMES });
     expect(joined.current()?.trustAnchorsPem).toEqual([ca.certificatePem, other.certificatePem]);
   });
 
   test('a name that stands for the own trust domain gets no bundle, whoever sends it', async () => {
-    const svid = new Told<IdentityState>().tell(await identity(ID, [other]));
+    const svid = new ToldSource<IdentityState>().tell(await identity(ID, [other]));
     const joined = joinSources({ svid, others: [], reserved: new Set(['b.example', 'example.org']) });
     expect([...(joined.current()?.bundles.keys() ?? [])]).toEqual(['example.org']);
     expect(codes(joined.problems())).toEqual(['LINT_BUNDLE_RESERVED']);
@@ -90,17 +71,17 @@ describe('joined sources', () => {
 
   test('what was configured replaces what an agent sent', async () => {
     const pinned = await createAuthority({ trustDomain: 'b.example' });
-    const svid = new Told<IdentityState>().tell(await identity(ID, [other]));
-    const foreign = new Told<TrustState>().tell(trust(pinned));
+    const svid = new ToldSource<IdentityState>().tell(await identity(ID, [other]));
+    const foreign = new ToldSource<TrustState>().tell(trust(pinned));
     const joined = joinSources({ svid, others: [foreign], reserved: NO_NAMES });
     expect(joined.current()?.trustAnchorsPem).toEqual([ca.certificatePem, pinned.certificatePem]);
   });
 
   test('revocation lists add up', async () => {
-    const svid = new Told<IdentityState>().tell(await identity());
+    const svid = new ToldSource<IdentityState>().tell(await identity());
     const peer = await ca.issue({ spiffeId: ID });
     const list = (revokedSerials: readonly string[]) => parseCrl(ca.issueCrl({ revokedSerials }));
-    const lists = new Told<TrustState>().tell({
+    const lists = new ToldSource<TrustState>().tell({
       bundles: new Map(),
       crls: new Map([['example.org', [list([peer.serial])]]]),
     });
@@ -111,7 +92,7 @@ describe('joined sources', () => {
 
   test('an SVID of another ID is refused: the policies in force are of the first', async () => {
     const first = await identity();
-    const svid = new Told<IdentityState>().tell(first);
+    const svid = new ToldSource<IdentityState>().tell(first);
     const joined = joinSources({ svid, others: [], reserved: NO_NAMES });
     const told: Diagnostic[] = [];
     joined.onProblem((problems) => told.push(...problems));
@@ -126,8 +107,8 @@ describe('joined sources', () => {
   });
 
   test('problems of every source are those of the whole, and all are closed together', async () => {
-    const svid = new Told<IdentityState>().tell(await identity());
-    const foreign = new Told<TrustState>();
+    const svid = new ToldSource<IdentityState>().tell(await identity());
+    const foreign = new ToldSource<TrustState>();
     const joined = joinSources({ svid, others: [foreign], reserved: NO_NAMES });
     foreign.refuse('ERR_ONE');
     svid.refuse('ERR_TWO');
@@ -140,7 +121,7 @@ describe('joined sources', () => {
   });
 
   test('without an SVID there is nothing', () => {
-    const joined = joinSources({ svid: new Told<IdentityState>(), others: [], reserved: NO_NAMES });
+    const joined = joinSources({ svid: new ToldSource<IdentityState>(), others: [], reserved: NO_NAMES });
     expect(joined.current()).toBeNull();
   });
 });
