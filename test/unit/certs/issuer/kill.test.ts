@@ -124,12 +124,11 @@ test('a token is not used twice by two processes: the second cannot even open th
   const child = start(folder);
   const { stdout } = child;
   if (stdout === null) throw new Error('no pipe');
-  const lines = createInterface(stdout);
-  await once(lines, 'line');
+  // The lines before this one come while the state is being made, under another name.
+  for await (const line of createInterface(stdout)) if (line.startsWith('ready')) break;
   await expect(openTestIssuer({ stateFolder: folder })).rejects.toThrow('another process has the state');
   const gone = once(child, 'exit');
   child.kill('SIGKILL');
   await gone;
-  lines.close();
   await expect(openTestIssuer({ stateFolder: folder })).resolves.toBeDefined();
 });
