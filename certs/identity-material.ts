@@ -2,15 +2,8 @@
 // fault is a diagnostic. Pure: the same bytes and the same time give the same answer.
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
-import {
-  type FileContent,
-  type Findings,
-  place,
-  readCertificates,
-  readPrivateKey,
-  readTrust,
-  type TrustMaterial,
-} from './read-files.ts';
+import { type FileContent, type Findings, place, readCertificates, readPrivateKey } from './read-files.ts';
+import { readTrust, type TrustMaterial } from './read-trust.ts';
 import type { IdentityState } from './source.ts';
 import { allowsPurpose, leafFindings } from './svid.ts';
 import { createPeerVerifier, type PeerVerdict, type TrustState } from './verify.ts';
@@ -25,15 +18,19 @@ export interface IdentityMaterial extends TrustMaterial {
   readonly key: FileContent;
 }
 
-/** Verifies `material` as a whole at `nowMs`; null when `findings` has errors. */
+/**
+ * Verifies `material` as a whole at `nowMs`; null when `findings` has errors. Foreign trust domains that
+ * cannot be used stay as they are in `before`, and hold nothing up.
+ */
 export function verifyIdentity(
   material: IdentityMaterial,
   nowMs: number,
   findings: Findings,
+  before: TrustState | null = null,
 ): Omit<IdentityState, 'generation'> | null {
   const chain = readCertificates(material.certificate, findings);
   const key = readPrivateKey(material.key, findings);
-  const { bundles, crls } = readTrust(material, nowMs, findings);
+  const { bundles, crls } = readTrust(material, { own: material.trustDomain, nowMs, before }, findings);
   const [leaf] = chain;
   if (leaf === undefined || key === null) return null;
   checkKeyPair(material, leaf, key, findings);

@@ -6,7 +6,6 @@ import type { TrustDomain } from '../core/spiffe-id.ts';
 import { BUNDLE_CERTIFICATES_MAX } from './limits.ts';
 import { signingFindings } from './svid.ts';
 import { createTrustBundle, type TrustBundle } from './trust-bundle.ts';
-import type { TrustState } from './verify.ts';
 import type { Certificate } from './x509/certificate.ts';
 import { parseCertificate } from './x509/certificate.ts';
 import type { Crl } from './x509/crl.ts';
@@ -21,9 +20,11 @@ export interface FileContent {
   readonly bytes: Buffer;
 }
 
-/** Collects diagnostics; `errors` counts those that refuse. */
+/** Collects diagnostics; `errors` counts those that refuse everything. */
 export class Findings {
   readonly list: Diagnostic[] = [];
+  /** Foreign trust domains that are not taken as they came. */
+  readonly refused = new Set<TrustDomain>();
   errors = 0;
 
   error(code: string, at: Position | undefined, message: string, hint: string): void {
@@ -34,25 +35,19 @@ export class Findings {
   warn(code: string, at: Position | undefined, message: string, hint: string): void {
     this.list.push({ severity: 'warning', code, message, hint, ...(at ? { at } : {}) });
   }
-}
 
-/** Bundles and CRLs of any number of trust domains, as read. */
-export interface TrustMaterial {
-  readonly bundles: ReadonlyMap<TrustDomain, FileContent>;
-  readonly crls: ReadonlyMap<TrustDomain, FileContent>;
-}
-
-/** Every bundle and CRL of `material`; what cannot be used is missing, and is an error in `findings`. */
-export function readTrust(material: TrustMaterial, nowMs: number, findings: Findings): TrustState {
-  const bundles = new Map<TrustDomain, TrustBundle>();
-  for (const [trustDomain, content] of material.bundles) {
-    const bundle = readBundle(trustDomain, content, nowMs, findings);
-    if (bundle !== null) bundles.set(trustDomain, bundle);
+  /** Everything of `found`. */
+  add(found: Findings): void {
+    this.list.push(...found.list);
+    for (const trustDomain of found.refused) this.refused.add(trustDomain);
+    this.errors += found.errors;
   }
-  const crls = new Map<TrustDomain, readonly Crl[]>();
-  for (const [trustDomain, content] of material.crls)
-    crls.set(trustDomain, readCrls(content, nowMs, findings));
-  return { bundles, crls };
+
+  /** What is wrong with a foreign trust domain refuses that one only. */
+  refuse(trustDomain: TrustDomain, found: Findings): void {
+    this.list.push(...found.list);
+    this.refused.add(trustDomain);
+  }
 }
 
 /** The CA certificates of one bundle file; null when it has none that can be used. */
@@ -91,6 +86,9 @@ export function readBundle(
   return anchors.length === 0 ? null : createTrustBundle(trustDomain, anchors);
 }
 
+const HINT_JSON =
+  'a SPIFFE bundle document is read from its URL, as `endpoint`; docs/federation.md has a command that makes PEM of it';
+
 /** The certificates of a PEM file; at least one, or there is an error. */
 export function readCertificates(content: FileContent, findings: Findings): readonly Certificate[] {
   const { blocks, fault } = readPem(content.bytes.toString('latin1'));
@@ -121,11 +119,16 @@ export function readCertificates(content: FileContent, findings: Findings): read
   }
   if (!found && fault === null) {
     const labels = blocks.map((block) => `\`${block.label}\``).join(', ');
+    const json = content.bytes.toString('latin1').trimStart().startsWith('{');
     findings.error(
       'ERR_CERTIFICATE_MISSING',
       place(content),
-      blocks.length === 0 ? 'the file is not PEM' : `the file has no certificate, only ${labels}`,
-      'expected `-----BEGIN CERTIFICATE-----`; for DER: `openssl x509 -inform der -outform pem`',
+      blocks.length === 0
+        ? `the file is ${json ? 'JSON, ' : ''}not PEM`
+        : `the file has no certificate, only ${labels}`,
+      json
+        ? HINT_JSON
+        : 'expected `-----BEGIN CERTIFICATE-----`; for DER: `openssl x509 -inform der -outform pem`',
     );
   }
   return certificates;

@@ -1,6 +1,6 @@
 // Bundles and CRLs of other trust domains from files: federation by hand, or by a tool that writes PEM.
 import { type Clock, systemClock } from '../../core/clock.ts';
-import { readTrust } from '../read-files.ts';
+import { readForeignTrust } from '../read-trust.ts';
 import type { BundleSource } from '../source.ts';
 import type { TrustState } from '../verify.ts';
 import { contentsKey, type FilesByDomain, readTrustFiles } from './read-limited.ts';
@@ -25,14 +25,10 @@ export function openFileBundles(options: FileBundlesOptions): Promise<BundleSour
   return openWatchedSource<TrustState>({
     paths: [...Object.values(bundleFiles), ...Object.values(crlFiles)],
     async read(findings) {
-      const files = await readTrustFiles({ bundleFiles, crlFiles }, findings);
-      if (findings.errors > 0) return null;
+      const files = await readTrustFiles({ bundleFiles, crlFiles, own: null }, findings);
       return {
         contents: contentsKey([...files.bundles.values(), ...files.crls.values()]),
-        verify() {
-          const trust = readTrust(files, clock.now(), findings);
-          return findings.errors > 0 ? null : trust;
-        },
+        verify: (_generation, before) => readForeignTrust(files, { nowMs: clock.now(), before }, findings),
       };
     },
     clock,

@@ -45,14 +45,14 @@ async function readIdentity(
   const { trustDomain, bundleFiles, crlFiles = {} } = options;
   const certificate = await readLimited(options.certificateFile, findings);
   const key = await readLimited(options.keyFile, findings);
-  const { bundles, crls } = await readTrustFiles({ bundleFiles, crlFiles }, findings);
+  const { bundles, crls } = await readTrustFiles({ bundleFiles, crlFiles, own: trustDomain }, findings);
   if (certificate === null || key === null || findings.errors > 0) return null;
   await warnIfReadableByOthers(options.keyFile, findings);
   const material: IdentityMaterial = { trustDomain, certificate, key, bundles, crls };
   return {
     contents: contentsKey([certificate, key, ...bundles.values(), ...crls.values()]),
-    verify(generation) {
-      const state = verifyIdentity(material, clock.now(), findings);
+    verify(generation, before) {
+      const state = verifyIdentity(material, clock.now(), findings, before);
       return state === null ? null : { ...state, generation };
     },
   };

@@ -1,7 +1,7 @@
 // Identity files as bytes: each with a size limit, and each fault a diagnostic.
 import { readFile, stat } from 'node:fs/promises';
 import { CRL_FILE_BYTES_MAX, IDENTITY_FILE_BYTES_MAX } from '../limits.ts';
-import type { FileContent, Findings } from '../read-files.ts';
+import { type FileContent, Findings } from '../read-files.ts';
 
 /** The content of `file`; null, and an error in `findings`, when it cannot be read. */
 export async function readLimited(
@@ -34,14 +34,26 @@ export interface TrustFiles {
   readonly crls: ReadonlyMap<string, FileContent>;
 }
 
-/** The bundle and CRL files of any number of trust domains. */
+/**
+ * The bundle and CRL files of any number of trust domains. A foreign one that cannot be read is refused in
+ * `findings`, and is the only one that is.
+ */
 export async function readTrustFiles(
-  files: { readonly bundleFiles: FilesByDomain; readonly crlFiles: FilesByDomain },
+  files: {
+    readonly bundleFiles: FilesByDomain;
+    readonly crlFiles: FilesByDomain;
+    /** Null for one who has no identity. */
+    readonly own: string | null;
+  },
   findings: Findings,
 ): Promise<TrustFiles> {
   return {
-    bundles: await readAll(files.bundleFiles, findings, IDENTITY_FILE_BYTES_MAX),
-    crls: await readAll(files.crlFiles, findings, CRL_FILE_BYTES_MAX),
+    bundles: await readAll(
+      files.bundleFiles,
+      { own: files.own, bytesMax: IDENTITY_FILE_BYTES_MAX },
+      findings,
+    ),
+    crls: await readAll(files.crlFiles, { own: files.own, bytesMax: CRL_FILE_BYTES_MAX }, findings),
   };
 }
 
@@ -50,13 +62,16 @@ export type FilesByDomain = Readonly<Record<string, string>>;
 
 async function readAll(
   files: FilesByDomain,
+  { own, bytesMax }: { readonly own: string | null; readonly bytesMax: number },
   findings: Findings,
-  bytesMax: number,
 ): Promise<ReadonlyMap<string, FileContent>> {
   const contents = new Map<string, FileContent>();
   for (const [name, file] of Object.entries(files)) {
-    const content = await readLimited(file, findings, bytesMax);
+    const found = new Findings();
+    const content = await readLimited(file, found, bytesMax);
     if (content !== null) contents.set(name, content);
+    else if (name === own) findings.add(found);
+    else findings.refuse(name, found);
   }
   return contents;
 }

@@ -1,7 +1,7 @@
 // A source that reads files: watched, read and verified as one set, swapped in as one set. While a set does
 // not verify, the last good one stays.
 import { type Clock, systemClock, type Timer } from '../../core/clock.ts';
-import { SallyportError } from '../../core/errors.ts';
+import { type Diagnostic, SallyportError } from '../../core/errors.ts';
 import { type FileWatch, watchPaths } from '../../core/file-watch.ts';
 import { Findings } from '../read-files.ts';
 import { SourceBase } from '../source-base.ts';
@@ -10,8 +10,11 @@ import { SourceBase } from '../source-base.ts';
 export interface Reading<State> {
   /** Everything that was read, to tell a real change from a touched file. */
   readonly contents: string;
-  /** Null when `findings` has errors. `generation` is the number that the state would have. */
-  verify(generation: number): State | null;
+  /**
+   * Null when nothing of it is taken, for which `findings` has errors. `generation` is the number that the
+   * state would have, `before` the last good one.
+   */
+  verify(generation: number, before: State | null): State | null;
 }
 
 export interface WatchedSourceOptions<State> {
@@ -81,16 +84,13 @@ class WatchedSource<State> extends SourceBase<State> {
     this.#loading = false;
     this.report(findings.list);
     if (this.#changedWhileLoading) this.#reload();
-    if (findings.errors === 0) return;
-    const [first] = findings.list.filter((diagnostic) => diagnostic.severity === 'error');
-    throw new SallyportError(
-      'ERR_IDENTITY_LOAD',
-      `no identity: ${first?.message ?? 'the files do not verify'}`,
-      {
-        ...(first?.hint === undefined ? {} : { hint: first.hint }),
-        diagnostics: findings.list,
-      },
-    );
+    // Also what is wrong with a foreign trust domain alone: a mistake is best seen at the start.
+    const [first] = errorsIn(findings);
+    if (first === undefined) return;
+    throw new SallyportError('ERR_IDENTITY_LOAD', `no identity: ${first.message}`, {
+      ...(first.hint === undefined ? {} : { hint: first.hint }),
+      diagnostics: findings.list,
+    });
   }
 
   /** One load at a time; a change that arrives meanwhile is looked at afterwards. */
@@ -112,7 +112,7 @@ class WatchedSource<State> extends SourceBase<State> {
   }
 
   #settle(findings: Findings): void {
-    if (findings.errors === 0) {
+    if (errorsIn(findings).length === 0) {
       this.#brokenSinceMs = null;
       this.report(findings.list);
       return;
@@ -129,7 +129,7 @@ class WatchedSource<State> extends SourceBase<State> {
     const findings = new Findings();
     const reading = await this.#options.read(findings);
     if (reading === null || this.#closed) return findings;
-    const state = reading.verify(this.#generation + 1);
+    const state = reading.verify(this.#generation + 1, this.current());
     if (state === null || reading.contents === this.#loaded) return findings;
     this.#loaded = reading.contents;
     this.#generation++;
@@ -137,3 +137,6 @@ class WatchedSource<State> extends SourceBase<State> {
     return findings;
   }
 }
+
+const errorsIn = ({ list }: Findings): readonly Diagnostic[] =>
+  list.filter(({ severity }) => severity === 'error');

@@ -281,7 +281,9 @@ export class IssuerSource extends SourceBase<IdentityState> {
   #receiver(): Receiver {
     const { host, port } = this.#options.address;
     const name = `https://${host}:${port}`;
-    return { ...this.#situation(), name, current: this.current(), random: this.#random() };
+    const found = this.#found.get('set') ?? [];
+    const refusedSome = found.some(({ severity }) => severity === 'error');
+    return { ...this.#situation(), name, current: this.current(), refusedSome, random: this.#random() };
   }
 
   #lifetimeMs(): number | null {

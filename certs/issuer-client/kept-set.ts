@@ -6,6 +6,7 @@ import { parseTrustDomain, type TrustDomain } from '../../core/spiffe-id.ts';
 import { type IdentityMaterial, verifyIdentity } from '../identity-material.ts';
 import { type FileContent, Findings, readBundle, readCrls } from '../read-files.ts';
 import type { IdentityState } from '../source.ts';
+import type { TrustState } from '../verify.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import type { Crl } from '../x509/crl.ts';
 import { fileSets, type SetFile, writeFileSet } from './file-set.ts';
@@ -46,7 +47,13 @@ const FILES = { svid: 'svid.pem', key: 'key.pem', bundle: 'bundle.pem', crl: 'cr
 /** Verifies `set` as a whole; `from` says in diagnostics where it came from. */
 export function verifySet(
   set: KeptSet,
-  from: { readonly trustDomain: TrustDomain; readonly name: string; readonly nowMs: number },
+  from: {
+    readonly trustDomain: TrustDomain;
+    readonly name: string;
+    readonly nowMs: number;
+    /** The state in effect. */
+    readonly before: TrustState | null;
+  },
   findings: Findings,
 ): VerifiedSet | null {
   const content = (part: string, text: string): FileContent => ({
@@ -62,7 +69,7 @@ export function verifySet(
     bundles,
     crls: new Map(set.crlPem === '' ? [] : [[from.trustDomain, content('crl', set.crlPem)]]),
   };
-  return verifyIdentity(material, from.nowMs, findings);
+  return verifyIdentity(material, from.nowMs, findings, from.before);
 }
 
 /** CA certificates and CRLs of `set`, whatever its SVID is; what cannot be read is left out. */
@@ -107,7 +114,7 @@ export async function loadKept(dir: string, trustDomain: TrustDomain, nowMs: num
   for (const folder of await fileSets(dir)) {
     const set = await readSet(folder);
     if (set === null) continue;
-    const verified = verifySet(set, { trustDomain, name: folder, nowMs }, new Findings());
+    const verified = verifySet(set, { trustDomain, name: folder, nowMs, before: null }, new Findings());
     if (verified !== null) return { set, verified };
     readable ??= set;
   }

@@ -18,6 +18,8 @@ export interface Receiver {
   readonly kept: KeptSet | null;
   /** The state in effect: its ID stays. */
   readonly current: IdentityState | null;
+  /** The last set came with foreign bundles that could not be used. */
+  readonly refusedSome: boolean;
   readonly nowMs: number;
   /** 0 to 1, for jitter. */
   readonly random: number;
@@ -27,7 +29,7 @@ export interface Receiver {
 export interface Received {
   readonly set: KeptSet;
   readonly verified: VerifiedSet;
-  /** Warnings. */
+  /** Warnings, and what is wrong with foreign bundles. */
   readonly findings: readonly Diagnostic[];
 }
 
@@ -74,7 +76,8 @@ export function joinTrust(answer: TrustAnswer, to: Receiver): Received | null {
     kept.bundlePem === set.bundlePem &&
     kept.crlPem === set.crlPem &&
     JSON.stringify([...kept.federated]) === JSON.stringify([...set.federated]);
-  if (same) return null;
+  // What is kept lacks what could not be used: an answer that equals it now ends that fault.
+  if (same && !to.refusedSome) return null;
   // An SVID that expired meanwhile must not keep a revocation list from taking effect.
   return sound(judge(set, to, Math.min(to.nowMs, current.notAfterMs - 1)));
 }
@@ -98,9 +101,16 @@ interface Judged {
   readonly findings: readonly Diagnostic[];
 }
 
-function judge(set: KeptSet, { trustDomain, name }: Receiver, nowMs: number): Judged {
+function judge(set: KeptSet, { trustDomain, name, kept, current }: Receiver, nowMs: number): Judged {
   const findings = new Findings();
-  return { set, verified: verifySet(set, { trustDomain, name, nowMs }, findings), findings: findings.list };
+  const verified = verifySet(set, { trustDomain, name, nowMs, before: current }, findings);
+  const federated = new Map(set.federated);
+  for (const refused of findings.refused) {
+    const lastGood = current?.bundles.has(refused) === true ? kept?.federated.get(refused) : undefined;
+    if (lastGood === undefined) federated.delete(refused);
+    else federated.set(refused, lastGood);
+  }
+  return { set: { ...set, federated }, verified, findings: findings.list };
 }
 
 /** @throws ERR_ISSUER_CLIENT_ANSWER with every finding */

@@ -1,6 +1,6 @@
 // Bundles and CRLs from a SPIFFE Workload API, for one who verifies others and has no SVID from there.
 // @see SPIFFE Workload API section 5.2.2
-import { readTrust } from '../read-files.ts';
+import { readForeignTrust } from '../read-trust.ts';
 import type { BundleSource } from '../source.ts';
 import type { TrustState } from '../verify.ts';
 import { trustMaterial } from './material.ts';
@@ -21,10 +21,7 @@ export function openWorkloadApiBundles(options: WorkloadApiOptions): Promise<Bun
       if (material === null) return null;
       return {
         contents: trustContents(material),
-        verify(_generation, nowMs, found) {
-          const trust = readTrust(material, nowMs, found);
-          return found.errors > 0 ? null : trust;
-        },
+        verify: (_generation, reader, found) => readForeignTrust(material, reader, found),
       };
     },
   });

@@ -3,7 +3,8 @@
 import { SallyportError } from '../../core/errors.ts';
 import { parseSpiffeId, parseTrustDomain, type TrustDomain } from '../../core/spiffe-id.ts';
 import type { IdentityMaterial } from '../identity-material.ts';
-import type { FileContent, Findings, TrustMaterial } from '../read-files.ts';
+import { type FileContent, Findings } from '../read-files.ts';
+import type { TrustMaterial } from '../read-trust.ts';
 import { writePem } from '../x509/pem.ts';
 import { type AuthoritiesByDomain, crlsByOwner } from './crl-owners.ts';
 import type { BundlesMessage, X509BundlesResponse, X509SvidMessage, X509SvidResponse } from './messages.ts';
@@ -102,10 +103,14 @@ function chosen(
 function readBundles(named: BundlesMessage, reader: Reader, findings: Findings): AuthoritiesByDomain {
   const bundles = new Map<TrustDomain, readonly Buffer[]>();
   for (const [name, certificates] of named) {
-    const trustDomain = attempt(() => readDomain(name), reader, findings);
-    if (trustDomain === null) continue;
+    // A name that is none is no reason to refuse the own identity, and neither is a trust domain without CA.
+    const found = new Findings();
+    const trustDomain = attempt(() => readDomain(name), reader, found);
+    if (trustDomain === null) {
+      findings.refuse(name, found);
+      continue;
+    }
     if (certificates.length > 0) bundles.set(trustDomain, splitDer(certificates));
-    // A foreign trust domain that has no CA yet is no reason to refuse the own identity.
     else
       findings.warn(
         'LINT_WORKLOAD_API_BUNDLE',

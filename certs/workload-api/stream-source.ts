@@ -28,8 +28,15 @@ export interface WorkloadApiOptions {
 export interface Reading<State> {
   /** Everything that was read, in an order of its own, to tell a change from a repetition. */
   readonly contents: string;
-  /** Null when `findings` has errors. `generation` is the number that the state would have. */
-  verify(generation: number, nowMs: number, findings: Findings): State | null;
+  /**
+   * Null when nothing of it is taken, for which `findings` has errors. `generation` is the number that the
+   * state would have, `before` the last good one.
+   */
+  verify(
+    generation: number,
+    reader: { readonly nowMs: number; readonly before: State | null },
+    findings: Findings,
+  ): State | null;
 }
 
 /** How the answers of one method are read. */
@@ -131,13 +138,13 @@ class StreamSource<State> extends SourceBase<State> {
   }
 
   #judge(reading: Reading<State>, findings: Findings): void {
-    const before = { list: [...findings.list], errors: findings.errors };
-    const state = reading.verify(this.#generation + 1, this.#clock.now(), findings);
+    const ofReading = new Findings();
+    ofReading.add(findings);
+    const reader = { nowMs: this.#clock.now(), before: this.current() };
+    const state = reading.verify(this.#generation + 1, reader, findings);
     if (state === null) {
       this.#again = this.#clock.after(VERIFY_AGAIN_MS, () => {
-        const again = new Findings();
-        again.list.push(...before.list);
-        this.#judge(reading, again);
+        this.#judge(reading, ofReading);
       });
     } else if (reading.contents !== this.#loaded) {
       this.#loaded = reading.contents;

@@ -1,7 +1,8 @@
 // The own identity from a SPIFFE Workload API, such as SPIRE's agent: SVID, key, bundles and CRLs in one
 // answer, and a new one whenever something changes. @see SPIFFE Workload API section 5.2.1
 import { verifyIdentity } from '../identity-material.ts';
-import type { Findings, TrustMaterial } from '../read-files.ts';
+import type { Findings } from '../read-files.ts';
+import type { TrustMaterial } from '../read-trust.ts';
 import type { IdentityState, SvidSource } from '../source.ts';
 import { identityMaterial, type ReceivedIdentity } from './material.ts';
 import { readX509SvidResponse } from './messages.ts';
@@ -32,8 +33,8 @@ function readingOf({ material, spiffeId }: ReceivedIdentity, uri: string): Readi
     contents:
       [material.certificate, material.key].map(({ bytes }) => bytes.toString('latin1')).join('') +
       trustContents(material),
-    verify(generation, nowMs, findings: Findings) {
-      const state = verifyIdentity(material, nowMs, findings);
+    verify(generation, { nowMs, before }, findings: Findings) {
+      const state = verifyIdentity(material, nowMs, findings, before);
       if (state === null) return null;
       if (state.spiffeId.uri === spiffeId) return { ...state, generation };
       const message = `the SVID is \`${state.spiffeId.uri}\`, and the answer calls it \`${spiffeId}\``;

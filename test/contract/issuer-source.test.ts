@@ -54,7 +54,7 @@ svidSourceContract({
       breakOff: () => issuer.stop(),
       async close() {
         await issuer.stop();
-        await rm(dir, { recursive: true, force: true });
+        await rm(dir, { recursive: true, force: true, maxRetries: 5 }); // a write may be under way
       },
     };
   },

@@ -3,6 +3,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Authority, createAuthority, type IssuedSvid } from '../../certs/authority/authority.ts';
 import type { IdentityState, SvidSource } from '../../certs/source.ts';
+import { writePem } from '../../certs/x509/pem.ts';
 import type { Diagnostic } from '../../core/errors.ts';
 import { ID, said, verifierFor, withoutExtension } from '../unit/certs/make-certificate.ts';
 
@@ -159,6 +160,7 @@ export function svidSourceContract(kind: SvidSourceKind): void {
     });
     goodSets(open);
     trustAlone(open, kind);
+    badForeign(open, kind);
     badSets(open, kind);
     ends(open);
   });
@@ -244,6 +246,72 @@ function trustAlone(open: Open, kind: SvidSourceKind): void {
     const last = await gone;
     if (last === undefined) throw new Error('no state');
     expect(said(verifierFor(last).verify(peer.chainDer, Date.now()))).toMatch(/^wrong-trust-domain/);
+  });
+}
+
+/** Foreign bundles that cannot be used, and what is said about them. */
+const BAD_FOREIGN: readonly { name: string; code: string; pem: () => Promise<string> }[] = [
+  {
+    name: 'a foreign bundle that cannot be read',
+    code: 'ERR_CERTIFICATE_MALFORMED',
+    pem: async () => writePem('CERTIFICATE', other.certificate.der.subarray(0, 200)),
+  },
+  {
+    name: 'a foreign bundle with a leaf in it',
+    code: 'ERR_BUNDLE_CERTIFICATE',
+    pem: async () => other.certificatePem + (await other.issue({ spiffeId: `spiffe://${OTHER}/x` })).chainPem,
+  },
+  {
+    name: 'a foreign bundle of too many certificates',
+    code: 'ERR_BUNDLE_TOO_LARGE',
+    pem: async () => other.certificatePem.repeat(257),
+  },
+];
+
+const withForeign = (svid: IssuedSvid, pem: string, more: Delivery['bundles'] = {}): Delivery =>
+  delivery(svid, { bundles: { 'example.org': ca.certificatePem, [OTHER]: pem, ...more } });
+
+function badForeign(open: Open, kind: SvidSourceKind): void {
+  test.each(BAD_FOREIGN)('$name holds up nothing of the own, and the last good one stays', async (row) => {
+    const { source, harness } = await open(
+      withForeign(await ca.issue({ spiffeId: ID }), other.certificatePem),
+    );
+    const peer = await other.issue({ spiffeId: `spiffe://${OTHER}/x` });
+    const root = await createAuthority({ trustDomain: 'example.org' });
+    const next = await root.issue({ spiffeId: ID });
+    const [swapped, told] = [nextState(source, holds(next)), nextProblem(source, row.code)];
+    const own = { 'example.org': root.certificatePem };
+    await harness.deliver(withForeign(next, await row.pem(), own));
+    const state = await swapped;
+    expect(await told).toMatchObject({ severity: 'error' });
+    expect(source.problems().map(({ code }) => code)).toContain(row.code);
+    expect(state.trustAnchorsPem).toEqual([root.certificatePem, other.certificatePem]);
+    expect(said(verifierFor(state).verify(peer.chainDer, Date.now()))).toBe('ok');
+    await harness.deliver(withForeign(next, other.certificatePem, own));
+    await expect.poll(() => source.problems().filter(({ severity }) => severity === 'error')).toEqual([]);
+  });
+
+  test.runIf(kind.federates).each(BAD_FOREIGN)(
+    '$name, the first one: nobody of it is accepted',
+    async (row) => {
+      const pem = await row.pem();
+      const svid = await ca.issue({ spiffeId: ID });
+      const third = await createAuthority({ trustDomain: 'c.example' });
+      const { source } = await open(withForeign(svid, pem, { 'c.example': third.certificatePem }));
+      const state = source.current();
+      expect(source.problems().map(({ code }) => code)).toContain(row.code);
+      expect([...(state?.bundles.keys() ?? [])].sort()).toEqual(['c.example', 'example.org']);
+    },
+  );
+
+  test.runIf(kind.federates)('a fault of the own set refuses foreign bundles with it', async () => {
+    const { source, harness } = await open(delivery(await ca.issue({ spiffeId: ID })));
+    const before = source.current();
+    const next = withForeign(await ca.issue({ spiffeId: ID }), other.certificatePem);
+    const told = nextProblem(source, 'ERR_BUNDLE_CERTIFICATE');
+    await harness.deliver({ ...next, bundles: { ...next.bundles, 'example.org': next.chainPem } });
+    await told;
+    expect(source.current()).toBe(before);
   });
 }
 

@@ -3,7 +3,8 @@
 import type { KeyObject } from 'node:crypto';
 import { type Authority, createAuthority } from '../../../certs/authority/authority.ts';
 import type { AuthorityOptions, IssueRequest } from '../../../certs/authority/certificate-profile.ts';
-import { Findings, readTrust } from '../../../certs/read-files.ts';
+import { Findings } from '../../../certs/read-files.ts';
+import { readTrust } from '../../../certs/read-trust.ts';
 import type { PeerPurpose } from '../../../certs/svid.ts';
 import { createPeerVerifier } from '../../../certs/verify.ts';
 import { writePem } from '../../../certs/x509/pem.ts';
@@ -121,7 +122,8 @@ export function judge(cast: Cast, sample: Sample, purpose: PeerPurpose): string 
   ]);
   bundles.set(trustDomain, pem('CERTIFICATE', roots, 'roots.pem'));
   const lists = crls.length === 0 ? [] : [[trustDomain, pem('X509 CRL', crls, 'ca.crl')] as const];
-  const state = readTrust({ bundles, crls: new Map(lists) }, cast.nowMs, findings);
+  const reader = { own: trustDomain, nowMs: cast.nowMs, before: null };
+  const state = readTrust({ bundles, crls: new Map(lists) }, reader, findings);
   const broken = findings.list.find(({ severity }) => severity === 'error');
   if (broken !== undefined) return `${broken.code}: ${broken.message}`;
   const verdict = createPeerVerifier(state, { purpose }).verify(sample.chain, cast.nowMs);

@@ -75,6 +75,15 @@ const ANSWERS: readonly AnswerRow[] = [
     says: 'https://example.org/a',
   },
   {
+    name: 'a CRL that is none',
+    make: () => ({ ...answers.message({}), crls: [Buffer.from('30030201ff', 'hex')] }),
+    code: 'ERR_CRL_MALFORMED',
+    says: 'CRL cannot be read',
+  },
+];
+
+const FOREIGN: readonly AnswerRow[] = [
+  {
     name: 'a foreign bundle by the ID of a workload',
     make: () => ({
       ...answers.message({}),
@@ -92,13 +101,19 @@ const ANSWERS: readonly AnswerRow[] = [
     code: 'ERR_BUNDLE_CERTIFICATE',
     says: 'not a CA',
   },
-  {
-    name: 'a CRL that is none',
-    make: () => ({ ...answers.message({}), crls: [Buffer.from('30030201ff', 'hex')] }),
-    code: 'ERR_CRL_MALFORMED',
-    says: 'CRL cannot be read',
-  },
 ];
+
+describe('an answer of which a foreign bundle is refused', () => {
+  test.each(FOREIGN)('$name: reported, and all else is taken', async ({ make, code, says }) => {
+    const { source } = await asking.ask([
+      (say) => say(Buffer.concat([answer(), dataOf(framed(writeX509SvidResponse(make())))])),
+    ]);
+    const got = await source;
+    expect([...(got.current()?.bundles.keys() ?? [])]).toEqual(['example.org']);
+    const problem = got.problems().find((one) => one.code === code);
+    expect(problem).toMatchObject({ severity: 'error', message: expect.stringContaining(says) });
+  });
+});
 
 describe('an answer that is refused', () => {
   test.each(ANSWERS)(
