@@ -1,7 +1,9 @@
 // The composition root of `sallyport certs serve`: opens the issuer, serves it on its sockets, ends on a
 // signal.
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listenAdmin } from '../certs/issuer/admin/server.ts';
+import { type Federation, type ForeignBundle, followFederation } from '../certs/issuer/federation.ts';
 import { openBundleEndpoint, readPair } from '../certs/issuer/http/bundle-endpoint.ts';
 import {
   bundleDocumentOf,
@@ -15,8 +17,8 @@ import { type LocalWorkloads, serveWorkloads } from '../certs/issuer/local/serve
 import { ISSUER_METRICS } from '../certs/issuer/metrics/table.ts';
 import { IssuerTally } from '../certs/issuer/metrics/tally.ts';
 import { systemClock } from '../core/clock.ts';
-import { SallyportError } from '../core/errors.ts';
-import { ADMIN_SOCKET, type IssuerConfig } from '../core/issuer-config/config.ts';
+import { type Diagnostic, SallyportError } from '../core/errors.ts';
+import { ADMIN_SOCKET, FEDERATION_FOLDER, type IssuerConfig } from '../core/issuer-config/config.ts';
 import { LIMITS } from '../core/limits.ts';
 import { Exposer } from '../proxy/record/expose.ts';
 import { openSink } from '../proxy/record/line-sink.ts';
@@ -24,6 +26,7 @@ import { LineWriter } from '../proxy/record/line-writer.ts';
 import { createLogger, type Logger } from '../proxy/record/logger.ts';
 import { listen } from '../proxy/status/local-server.ts';
 import { createStatusServer } from '../proxy/status/status-server.ts';
+import { openForeignBundles } from './foreign-bundles.ts';
 import type { StopSignals } from './proxy-events.ts';
 import { packageVersion } from './version.ts';
 
@@ -37,11 +40,14 @@ type Closing = () => Promise<void> | void;
 
 /** The files that must be usable before anything starts. */
 export function openFiles(config: IssuerConfig): readonly (() => Promise<unknown>)[] {
-  const { kubernetes, bundleEndpoint, secretFile } = config;
+  const { kubernetes, bundleEndpoint, federation, secretFile } = config;
   return [
     () => readIssuerSecret(secretFile),
     ...(kubernetes ? [() => openTokenReviewer(kubernetes)] : []),
     ...(bundleEndpoint ? [() => readPair(bundleEndpoint)] : []),
+    ...federation.map(
+      (one) => async () => (await openForeignBundles(one, { clock, random: Math.random })).close(),
+    ),
   ];
 }
 
@@ -63,7 +69,10 @@ export async function runIssuer(config: IssuerConfig, signals: StopSignals): Pro
       onProblem: (error) => problem('the issuer itself', error),
     });
     open.push(() => issuer.close());
-    const parts = { config, issuer, tally, problem };
+    const found = (diagnostics: readonly Diagnostic[]): void => report({ logger, tally }, diagnostics);
+    const federation = await openFederation({ config, issuer, found, problem });
+    open.push(() => federation.close());
+    const parts = { config, issuer, federation, tally, problem };
     const served = await openServers(parts, open);
     const status = await openStatus({ ...parts, ...served, writer }, open);
     logger.info('ready', {
@@ -90,6 +99,7 @@ async function closeAll(open: Closing[]): Promise<void> {
 interface Parts {
   readonly config: IssuerConfig;
   readonly issuer: Issuer;
+  readonly federation: Federation;
   readonly tally: IssuerTally;
   readonly problem: (message: string, error: unknown) => void;
 }
@@ -97,6 +107,29 @@ interface Parts {
 interface Served {
   readonly listener: IssuerListener;
   readonly workloads: LocalWorkloads;
+}
+
+interface FederationParts {
+  readonly config: IssuerConfig;
+  readonly issuer: Issuer;
+  readonly found: (diagnostics: readonly Diagnostic[]) => void;
+  readonly problem: (message: string, error: unknown) => void;
+}
+
+async function openFederation({ config, issuer, found, problem }: FederationParts): Promise<Federation> {
+  const bundles: ForeignBundle[] = [];
+  if (config.federation.some(({ cache }) => cache !== null))
+    await mkdir(join(config.state, FEDERATION_FOLDER), { recursive: true, mode: 0o700 });
+  try {
+    for (const one of config.federation) {
+      const source = await openForeignBundles(one, { clock, random: Math.random });
+      bundles.push({ trustDomain: one.trustDomain, source });
+    }
+  } catch (error) {
+    for (const { source } of bundles) source.close();
+    throw error;
+  }
+  return followFederation({ issuer, bundles, found, problem });
 }
 
 async function openServers({ config, issuer, tally, problem }: Parts, open: Closing[]): Promise<Served> {
@@ -132,14 +165,16 @@ async function openStatus(
   parts: Parts & Served & { readonly writer: LineWriter },
   open: Closing[],
 ): Promise<{ readonly host: string; readonly port: number }> {
-  const { config, issuer, tally, listener, workloads, writer, problem } = parts;
+  const { config, issuer, federation, tally, listener, workloads, writer, problem } = parts;
   const version = packageVersion();
+  const faults = () => federation.problems().filter(({ severity }) => severity === 'error');
   const exposer = new Exposer(ISSUER_METRICS, async () =>
     tally.read(issuer, {
       version,
       polls: listener.polls,
       svidExpiryMs: listener.svidExpiryMs,
       workloads: workloads.counts(),
+      federationProblems: faults().length,
       logDropped: writer.dropped,
     }),
   );
@@ -147,7 +182,7 @@ async function openStatus(
     readiness: () => ({
       reasons: listener.svidExpiryMs === null ? ['the issuer has no SVID of its own'] : [],
       softer: [],
-      warnings: [],
+      warnings: faults().map(({ message, code }) => `federation: ${message} [${code}]`),
     }),
     metrics: () => exposer.expose(),
     defect: (error) => problem('the status address failed', error),
@@ -172,6 +207,19 @@ function issuerOptions({ trustDomain, state, svid, ca, refreshHint, limits }: Is
       address: perMinute(limits.failuresPerAddress),
     },
   };
+}
+
+/** What the source of a foreign bundle found; the last good one is told meanwhile. */
+function report(
+  { logger, tally }: { readonly logger: Logger; readonly tally: IssuerTally },
+  diagnostics: readonly Diagnostic[],
+): void {
+  for (const diagnostic of diagnostics) {
+    const { severity } = diagnostic;
+    if (severity === 'error') tally.add('sallyport_issuer_problems_total');
+    const level = severity === 'error' ? 'error' : 'warn';
+    logger[level]('a foreign bundle', { ...diagnostic });
+  }
 }
 
 /** The entry as it was hashed, so that the log alone shows when the database was changed. */

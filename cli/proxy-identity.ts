@@ -3,11 +3,11 @@
 import { openFileBundles } from '../certs/files/file-bundles.ts';
 import { openFileSource } from '../certs/files/file-source.ts';
 import { joinSources } from '../certs/joined-source.ts';
-import { openBundleLater } from '../certs/late-bundle.ts';
 import type { BundleSource, SvidSource } from '../certs/source.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Config, FederationConfig } from '../core/config/config.ts';
+import type { Config } from '../core/config/config.ts';
 import type { Diagnostic } from '../core/errors.ts';
+import { openForeignBundles } from './foreign-bundles.ts';
 
 /** What sources are opened with. */
 export interface IdentityDeps {
@@ -31,7 +31,7 @@ export async function openIdentity(config: Config, deps: IdentityDeps): Promise<
   };
   try {
     const others: BundleSource[] = [];
-    for (const one of identity.federation) others.push(await keep(openBundles(one, deps)));
+    for (const one of identity.federation) others.push(await keep(openForeignBundles(one, deps)));
     if (Object.keys(identity.crls).length > 0)
       others.push(
         await keep(openFileBundles({ bundleFiles: {}, crlFiles: identity.crls, clock: deps.clock })),
@@ -77,21 +77,4 @@ async function openSvid({ identity }: Config, deps: IdentityDeps): Promise<SvidS
     });
   }
   throw new Error('the configuration has one source of the SVID');
-}
-
-async function openBundles(config: FederationConfig, { clock, random }: IdentityDeps): Promise<BundleSource> {
-  const { trustDomain, file, endpoint, ca, cache, workloadApi } = config;
-  if (file !== null) return openFileBundles({ bundleFiles: { [trustDomain]: file }, crlFiles: {}, clock });
-  if (endpoint !== undefined) {
-    const { openBundleEndpoint } = await import('../certs/federation/endpoint-source.ts');
-    const files = { caFile: ca ?? undefined, cacheFile: cache ?? undefined };
-    return openBundleEndpoint({ trustDomain, url: endpoint, ...files, clock, random });
-  }
-  if (workloadApi !== undefined) {
-    const { openWorkloadApiBundles } = await import('../certs/workload-api/bundle-source.ts');
-    return openBundleLater(trustDomain, (waiting) =>
-      openWorkloadApiBundles({ socket: workloadApi, trustDomain, clock, random, ...waiting }),
-    );
-  }
-  throw new Error('the configuration has one source of each foreign bundle');
 }

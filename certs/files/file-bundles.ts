@@ -23,6 +23,7 @@ export interface FileBundlesOptions {
 export function openFileBundles(options: FileBundlesOptions): Promise<BundleSource> {
   const { clock = systemClock, bundleFiles, crlFiles, debounceMs } = options;
   return openWatchedSource<TrustState>({
+    what: 'bundle',
     paths: [...Object.values(bundleFiles), ...Object.values(crlFiles)],
     async read(findings) {
       const files = await readTrustFiles({ bundleFiles, crlFiles, own: null }, findings);

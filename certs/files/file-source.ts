@@ -30,6 +30,7 @@ export interface FileSourceOptions {
 export function openFileSource(options: FileSourceOptions): Promise<SvidSource> {
   const { certificateFile, keyFile, bundleFiles, crlFiles = {}, clock = systemClock, debounceMs } = options;
   return openWatchedSource<IdentityState>({
+    what: 'identity',
     paths: [certificateFile, keyFile, ...Object.values(bundleFiles), ...Object.values(crlFiles)],
     read: (findings) => readIdentity(options, clock, findings),
     clock,

@@ -19,6 +19,8 @@ export interface Reading<State> {
 
 export interface WatchedSourceOptions<State> {
   readonly paths: readonly string[];
+  /** What there is none of when the first set cannot be used: `identity`. */
+  readonly what: 'identity' | 'bundle';
   /** Reads all files; null when that failed, for which `findings` has errors. */
   readonly read: (findings: Findings) => Promise<Reading<State> | null>;
   readonly clock?: Clock | undefined;
@@ -87,7 +89,7 @@ class WatchedSource<State> extends SourceBase<State> {
     // Also what is wrong with a foreign trust domain alone: a mistake is best seen at the start.
     const [first] = errorsIn(findings);
     if (first === undefined) return;
-    throw new SallyportError('ERR_IDENTITY_LOAD', `no identity: ${first.message}`, {
+    throw new SallyportError('ERR_IDENTITY_LOAD', `no ${this.#options.what}: ${first.message}`, {
       ...(first.hint === undefined ? {} : { hint: first.hint }),
       diagnostics: findings.list,
     });

@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import { SallyportError } from '../errors.ts';
 import type { SpiffeId } from '../spiffe-id.ts';
+import { resolveFederation } from './federation.ts';
 import type { ValueOf } from './fields.ts';
 import type { configSchema } from './schema.ts';
 
@@ -28,9 +29,6 @@ export type DestinationConfig = ParsedListener['destinations'][number];
 
 /** Where spans go, and which requests have one. */
 export type TracingConfig = NonNullable<ParsedConfig['tracing']>;
-
-/** One foreign trust domain. */
-export type FederationConfig = ParsedConfig['identity']['federation'][number];
 
 type ParsedListener = ParsedConfig['listeners'][number];
 
@@ -95,12 +93,7 @@ function resolveIdentity(
         bundle: orNone(issuer.bundle),
       },
     }),
-    federation: federation.map((f) => ({
-      ...f,
-      file: orNone(f.file),
-      ca: orNone(f.ca),
-      cache: orNone(f.cache),
-    })),
+    federation: federation.map((one) => resolveFederation(one, absolute)),
     crls: mapValues(crls, absolute),
   };
 }

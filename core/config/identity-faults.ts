@@ -1,6 +1,7 @@
 // The rules between the keys of `identity`, and between them and the names that policies use.
 import type { Config } from './config.ts';
 import type { ConfigFault } from './config-fault.ts';
+import { clusterLocalFault, federationFaults } from './federation.ts';
 
 type Identity = Config['identity'];
 
@@ -8,7 +9,12 @@ type Identity = Config['identity'];
 export function identityFaults({ identity, policy }: Config): ConfigFault[] {
   return [
     ...sourceFaults(identity),
-    ...federationFaults(identity),
+    ...federationFaults(identity.federation, {
+      path: ['identity', 'federation'],
+      own: identity.trustDomain,
+      taken: Object.keys(identity.files?.bundles ?? {}),
+      ways: ['file', 'endpoint', 'workloadApi'],
+    }),
     ...crlFaults(identity),
     ...impersonationFaults(identity, policy.trustDomainAliases),
   ];
@@ -57,42 +63,6 @@ function sourceFaults(identity: Identity): ConfigFault[] {
   return faults;
 }
 
-function federationFaults({ federation, trustDomain, files }: Identity): ConfigFault[] {
-  const faults: ConfigFault[] = [];
-  const seen = new Set(Object.keys(files?.bundles ?? {}));
-  for (const [index, one] of federation.entries()) {
-    const path = ['identity', 'federation', index];
-    const fault = (key: string, message: string, hint: string): void => {
-      faults.push({ path: [...path, key], message, hint });
-    };
-    const name = one.trustDomain;
-    if (name === trustDomain)
-      fault(
-        'trustDomain',
-        `\`${name}\` is the own trust domain`,
-        'its bundle comes with the SVID; nobody else may say who issues the own identities',
-      );
-    else if (seen.has(name))
-      fault('trustDomain', `\`${name}\` has a bundle already`, 'name each trust domain once');
-    seen.add(name);
-    const from = [one.file ?? undefined, one.endpoint, one.workloadApi].filter((way) => way !== undefined);
-    if (from.length !== 1)
-      fault(
-        'trustDomain',
-        `\`${name}\` has ${from.length === 0 ? 'no source' : `${from.length} sources`} of its bundle`,
-        'write exactly one of `file`, `endpoint`, `workloadApi`',
-      );
-    for (const key of ['ca', 'cache'] as const)
-      if (one[key] !== null && one.endpoint === undefined)
-        fault(
-          key,
-          `\`${key}\` is for an \`endpoint\``,
-          'remove it; CA certificates of a trust domain are its `file`',
-        );
-  }
-  return faults;
-}
-
 function crlFaults({ files, crls, federation, trustDomain }: Identity): ConfigFault[] {
   const faults: ConfigFault[] = [];
   const fault = (path: readonly PropertyKey[], domain: string, hint: string): void => {
@@ -138,11 +108,6 @@ function impersonationFaults(
         hint: 'remove the alias, or the bundle',
       });
   const cluster = places.get('cluster.local');
-  if (cluster !== undefined)
-    faults.push({
-      path: cluster,
-      message: '`cluster.local` in a policy stands for the own trust domain, so it may not have a bundle',
-      hint: 'give that trust domain another name, or remove its bundle',
-    });
+  if (cluster !== undefined) faults.push(clusterLocalFault(cluster));
   return faults;
 }

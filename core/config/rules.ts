@@ -35,6 +35,11 @@ export const TRUST_DOMAIN: TextRule = {
   allowed: 'a trust domain (`a-z`, `0-9`, `.`, `-`, `_`; no `spiffe://`)',
   accepts: isTrustDomain,
 };
+// SPIFFE Workload Endpoint section 4: `unix:` with an absolute path. sockaddr_un holds 107 bytes of it.
+export const WORKLOAD_API_SOCKET: TextRule = {
+  allowed: 'a Unix socket as `unix:///run/spire/agent.sock`, its path at most 107 bytes',
+  accepts: (t) => /^unix:(\/\/)?\/[^/\0]/.test(t) && Buffer.byteLength(t.replace(/^unix:(\/\/)?/, '')) <= 107,
+};
 export const TRUST_DOMAIN_OR_ANY: TextRule = {
   allowed: 'a trust domain, or `*` for any',
   accepts: (t) => t === '*' || isTrustDomain(t),

@@ -2,6 +2,12 @@
 // are milliseconds, paths are absolute.
 import { dirname, join, resolve } from 'node:path';
 import type { ConfigFault } from '../config/config-fault.ts';
+import {
+  clusterLocalFault,
+  type FederationConfig,
+  federationFaults,
+  resolveFederation,
+} from '../config/federation.ts';
 import type { ValueOf } from '../config/fields.ts';
 import { type Address, formatAddress, isLoopback } from '../config/values.ts';
 import { parseSpiffeId } from '../spiffe-id.ts';
@@ -10,7 +16,8 @@ import type { issuerSchema } from './schema.ts';
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
 /** Everything that drives `sallyport certs serve`. */
-export type IssuerConfig = DeepReadonly<ValueOf<typeof issuerSchema>> & {
+export type IssuerConfig = Omit<DeepReadonly<ValueOf<typeof issuerSchema>>, 'federation'> & {
+  readonly federation: readonly FederationConfig[];
   /** Absolute path of the file that it was read from. */
   readonly file: string;
 };
@@ -27,6 +34,9 @@ export type IssuerLimits = IssuerConfig['limits'];
 /** The name of the socket in the state folder on which the issuer is administered. */
 export const ADMIN_SOCKET = 'admin.sock';
 
+/** The folder in the state folder for the last good documents of bundle endpoints. */
+export const FEDERATION_FOLDER = 'federation';
+
 /** Makes paths absolute, from the file's folder on. */
 export function resolveIssuerConfig(
   parsed: DeepReadonly<ValueOf<typeof issuerSchema>>,
@@ -41,6 +51,10 @@ export function resolveIssuerConfig(
     state: absolute(parsed.state),
     secretFile: absolute(parsed.secretFile),
     socketsDirectory: absolute(parsed.socketsDirectory),
+    federation: parsed.federation.map((one) => {
+      const cache = join(parsed.state, FEDERATION_FOLDER, `${one.trustDomain}.json`);
+      return resolveFederation({ ...one, cache: one.endpoint === undefined ? null : cache }, absolute);
+    }),
     ...(kubernetes && {
       kubernetes: {
         ...kubernetes,
@@ -63,7 +77,12 @@ const SOCKET_PATH_BYTES_MAX = 107;
 
 /** Everything in which the keys contradict each other. */
 export function issuerFaults(config: IssuerConfig): ConfigFault[] {
-  return [...lifetimeFaults(config), ...workloadFaults(config), ...placeFaults(config)];
+  return [
+    ...lifetimeFaults(config),
+    ...workloadFaults(config),
+    ...placeFaults(config),
+    ...foreignFaults(config),
+  ];
 }
 
 function lifetimeFaults({ svid, ca, joinTokens }: IssuerConfig): ConfigFault[] {
@@ -115,6 +134,18 @@ function workloadFaults({ trustDomain, workloads, socketsDirectory }: IssuerConf
   }
   return faults;
 }
+
+function foreignFaults({ federation, trustDomain }: IssuerConfig): ConfigFault[] {
+  const path = ['federation'];
+  const ways = ['file', 'endpoint'] as const;
+  const faults = federationFaults(federation, { path, own: trustDomain, taken: [], ways });
+  const cluster = federation.findIndex((one) => one.trustDomain === CLUSTER_LOCAL);
+  if (cluster >= 0 && trustDomain !== CLUSTER_LOCAL)
+    faults.push(clusterLocalFault([...path, cluster, 'trustDomain']));
+  return faults;
+}
+
+const CLUSTER_LOCAL = 'cluster.local';
 
 function placeFaults({ state, listen, status, bundleEndpoint }: IssuerConfig): ConfigFault[] {
   const faults: ConfigFault[] = [];

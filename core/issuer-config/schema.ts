@@ -1,5 +1,7 @@
 // The file of `sallyport certs serve`, defined once: from this schema come the types, the validation, the
 // defaults, the JSON Schema and docs/issuer-config.md. What is not here is refused.
+
+import { issuerFederation } from '../config/federation.ts';
 import {
   absentSection,
   choice,
@@ -107,6 +109,7 @@ export const issuerSchema = section(
       WORKLOADS_MAX,
       'Workloads on this machine, each with a SPIFFE Workload API socket of its own.',
     ),
+    federation: issuerFederation,
     limits: optionalSection(limits, 'What one caller, and all together, may cost.'),
     status: optionalSection(
       { address: listenAddressOr('127.0.0.1:15022', 'Serves /healthz, /readyz and /metrics only.') },

@@ -43,6 +43,10 @@ export const ISSUER_METRICS = {
     ['state'],
     'Configured Workload API sockets: served, or without (their SVID could not be issued)',
   ),
+  sallyport_issuer_federation_problems: gauge(
+    [],
+    'Errors that the sources of foreign bundles have now; the last good bundle is told meanwhile',
+  ),
   sallyport_issuer_audit_entries_total: counter([], 'Entries of the audit log since it began'),
   sallyport_issuer_audit_suppressed_total: counter(
     [],

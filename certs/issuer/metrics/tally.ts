@@ -10,6 +10,8 @@ export interface IssuerFacts {
   readonly polls: number;
   readonly svidExpiryMs: number | null;
   readonly workloads: { readonly served: number; readonly without: number };
+  /** Errors of the sources of foreign bundles. */
+  readonly federationProblems: number;
   readonly logDropped: number;
 }
 
@@ -45,6 +47,7 @@ export class IssuerTally {
     put('sallyport_issuer_polls', [], facts.polls);
     put('sallyport_issuer_workloads', ['served'], facts.workloads.served);
     put('sallyport_issuer_workloads', ['without'], facts.workloads.without);
+    put('sallyport_issuer_federation_problems', [], facts.federationProblems);
     put('sallyport_log_dropped_total', [], facts.logDropped);
     put('sallyport_build_info', [facts.version, process.versions.node], 1);
     const { user, system } = process.cpuUsage();

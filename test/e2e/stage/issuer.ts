@@ -26,21 +26,23 @@ export const WEB = 'spiffe://example.org/ns/shop/sa/web';
 /** One issuer. */
 export class IssuerStage {
   readonly folder: string;
+  readonly trustDomain: string;
   readonly port: number;
   readonly statusPort: number;
   readonly #running = new Set<RunningProxy>();
 
-  private constructor(folder: string, ports: readonly number[]) {
+  private constructor(folder: string, trustDomain: string, ports: readonly number[]) {
     this.folder = folder;
+    this.trustDomain = trustDomain;
     this.port = ports[0] ?? 0;
     this.statusPort = ports[1] ?? 0;
   }
 
   /** `blocks`: YAML after trust domain, secret and addresses. */
-  static async create(blocks = ''): Promise<IssuerStage> {
+  static async create(blocks = '', trustDomain = 'example.org'): Promise<IssuerStage> {
     const folder = mkdtempSync(join(tmpdir(), 'sallyport-issuer-'));
     chmodSync(folder, 0o755); // sockets in it are for other users too
-    const stage = new IssuerStage(folder, await freePorts(2));
+    const stage = new IssuerStage(folder, trustDomain, await freePorts(2));
     writeFileSync(join(folder, 'issuer.secret'), 'a secret of the tests, long enough\n', { mode: 0o600 });
     stage.configure(blocks);
     return stage;
@@ -57,7 +59,7 @@ export class IssuerStage {
   configure(blocks: string): void {
     writeFileSync(
       join(this.folder, 'issuer.yaml'),
-      `trustDomain: example.org
+      `trustDomain: ${this.trustDomain}
 secretFile: issuer.secret
 listen: { address: "127.0.0.1:${this.port}" }
 status: { address: "127.0.0.1:${this.statusPort}" }
@@ -75,9 +77,14 @@ ${blocks}
     return process_;
   }
 
+  /** Ends what runs. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#running].map((one) => one.kill()));
+  }
+
   /** Ends what runs, and starts it again. */
   async restart(): Promise<RunningProxy> {
-    await Promise.all([...this.#running].map((one) => one.kill()));
+    await this.stop();
     return this.start();
   }
 

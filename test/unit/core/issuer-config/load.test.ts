@@ -39,11 +39,18 @@ describe('the least that is needed', () => {
     const text = `${MINIMAL}kubernetes: { ${KUBERNETES}, namespaces: [shop] }
 workloads: [{ ${WORKLOAD}, gid: 1000, dnsNames: [web.example.org], hint: internal }]
 bundleEndpoint: { address: "0.0.0.0:8446", certificate: web.pem, key: web.key }
+federation:
+  - { trustDomain: a.example, endpoint: "https://a.example/bundle.json", ca: a-web.pem }
+  - { trustDomain: b.example, file: b.pem }
 `;
     expect(parseIssuerConfig(text, FILE)).toMatchObject({
       kubernetes: { caFile: '/etc/sallyport/ca.pem', audience: 'sallyport', timeout: 3_000 },
       workloads: [{ uid: 1000, gid: 1000, hint: 'internal' }],
       bundleEndpoint: { key: '/etc/sallyport/web.key' },
+      federation: [
+        { ca: '/etc/sallyport/a-web.pem', cache: '/etc/sallyport/state/federation/a.example.json' },
+        { file: '/etc/sallyport/b.pem', cache: null },
+      ],
     });
   });
 });
@@ -73,6 +80,46 @@ describe('refused, with place and hint', () => {
       name: 'a life of a second',
       text: `${MINIMAL}svid: { ttl: 1s }\n`,
       expect: /out of range \| allowed: 10s/,
+    },
+    {
+      name: 'the own trust domain as a foreign one',
+      text: `${MINIMAL}federation: [{ trustDomain: example.org, file: b.pem }]\n`,
+      expect: /^3:29 ERR_CONFIG_CONFLICT `example.org` is the own trust domain/,
+    },
+    {
+      name: 'a foreign trust domain twice',
+      text: `${MINIMAL}federation: [{ trustDomain: b.example, file: b.pem }, { trustDomain: b.example, file: c.pem }]\n`,
+      expect: /^3:70 ERR_CONFIG_CONFLICT `b.example` has a bundle already/,
+    },
+    {
+      name: 'a foreign trust domain without source',
+      text: `${MINIMAL}federation: [{ trustDomain: b.example }]\n`,
+      expect: /no source of its bundle \| write exactly one of `file`, `endpoint`$/,
+    },
+    {
+      name: 'a foreign trust domain with two sources',
+      text: `${MINIMAL}federation: [{ trustDomain: b.example, file: b.pem, endpoint: "https://b.example/" }]\n`,
+      expect: /2 sources of its bundle/,
+    },
+    {
+      name: 'a CA of no endpoint',
+      text: `${MINIMAL}federation: [{ trustDomain: b.example, file: b.pem, ca: ca.pem }]\n`,
+      expect: /`ca` is for an `endpoint`/,
+    },
+    {
+      name: 'a trust domain that policies read as the own one',
+      text: `${MINIMAL}federation: [{ trustDomain: cluster.local, file: b.pem }]\n`,
+      expect: /^3:29 ERR_CONFIG_CONFLICT `cluster.local` in a policy/,
+    },
+    {
+      name: 'a key of the proxy in federation',
+      text: `${MINIMAL}federation: [{ trustDomain: b.example, workloadApi: "unix:///a" }]\n`,
+      expect: /unknown key `federation\[0\].workloadApi`/,
+    },
+    {
+      name: 'an endpoint without TLS',
+      text: `${MINIMAL}federation: [{ trustDomain: b.example, endpoint: "http://b.example/" }]\n`,
+      expect: /^3:50 ERR_CONFIG_VALUE/,
     },
     {
       name: 'a CA without room',
