@@ -119,7 +119,7 @@ export function readCertificates(content: FileContent, findings: Findings): read
   }
   if (!found && fault === null) {
     const labels = blocks.map((block) => `\`${block.label}\``).join(', ');
-    const json = content.bytes.toString('latin1').trimStart().startsWith('{');
+    const json = isJsonObject(content.bytes);
     findings.error(
       'ERR_CERTIFICATE_MISSING',
       place(content),
@@ -133,6 +133,9 @@ export function readCertificates(content: FileContent, findings: Findings): read
   }
   return certificates;
 }
+
+/** True for what can be a JSON object, such as a SPIFFE bundle document, and neither PEM nor DER. */
+export const isJsonObject = (bytes: Buffer): boolean => bytes.toString('latin1').trimStart().startsWith('{');
 
 /** The CRLs of a file, PEM or DER. */
 export function readCrls(content: FileContent, nowMs: number, findings: Findings): readonly Crl[] {

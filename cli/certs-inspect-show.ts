@@ -7,9 +7,17 @@ import { paint } from './paint.ts';
 
 /** Prints everything that one file or server holds. */
 export function showInspected(io: Io, inspected: Inspected): void {
-  const { file, connection, certificates, crls, keys, faults } = inspected;
+  const { file, connection, certificates, crls, keys, document, faults } = inspected;
   const spoken = connection === null ? '' : `, ${connection.protocol}, ALPN ${connection.alpn ?? 'none'}`;
   io.out(`${paint(io, 'bold', file)}${spoken}\n`);
+  if (document !== null) {
+    const { sequence, refreshHintSeconds: hint } = document;
+    row(
+      io,
+      'bundle',
+      `sequence ${sequence ?? '(none)'}, refresh hint ${hint === null ? '(none)' : `${hint} s`}`,
+    );
+  }
   const readable = certificates.flatMap((one) => ('error' in one ? [] : [one]));
   if (readable.length > 1) tree(io, branches(readable));
   for (const [i, one] of certificates.entries()) {

@@ -31,6 +31,8 @@ export interface Inspected {
   readonly certificates: readonly (Inspection | { readonly valid: false; readonly error: string })[];
   readonly crls: readonly CrlInspection[];
   readonly keys: readonly KeyInspection[];
+  /** Of a SPIFFE bundle document; numbers of up to 64 bits as text. */
+  readonly document: { readonly sequence: string | null; readonly refreshHintSeconds: number | null } | null;
   readonly faults: readonly { readonly line: number; readonly what: string; readonly error: string }[];
 }
 
@@ -110,16 +112,23 @@ function inspectSource(
   const crls: CrlInspection[] = [];
   const keys: KeyInspection[] = [];
   const faults: Inspected['faults'][number][] = [];
+  let document: Inspected['document'] = null;
   for (const item of items) {
     if (item.kind === 'certificate') certificates.push(inspectCertificate(item.certificate, nowMs));
     else if (item.kind === 'crl') crls.push(inspectCrl(item.crl, nowMs));
-    else if (item.kind === 'key') {
+    else if (item.kind === 'document') {
+      const { sequence, refreshHintMs } = item;
+      document = {
+        sequence: sequence?.toString() ?? null,
+        refreshHintSeconds: refreshHintMs === null ? null : refreshHintMs / 1_000,
+      };
+    } else if (item.kind === 'key') {
       const belongsTo = item.spki === null ? null : ownerOf(item.spki, all);
       keys.push({ key: item.text, encrypted: item.spki === null, belongsTo });
     } else if (item.what === 'certificate') certificates.push({ valid: false, error: item.error });
     else faults.push({ line: item.line, what: item.what, error: item.error });
   }
-  return { file, connection, certificates, crls, keys, faults };
+  return { file, connection, certificates, crls, keys, document, faults };
 }
 
 /** The first certificate with this public key. */

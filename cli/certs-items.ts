@@ -1,5 +1,8 @@
-// What is in a file that somebody wants to have inspected: PEM of any kind, or one DER.
+// What is in a file that somebody wants to have inspected: PEM of any kind, one DER, or a SPIFFE bundle
+// document.
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { readBundleDocument } from '../certs/federation/read-document.ts';
+import { Findings, isJsonObject } from '../certs/read-files.ts';
 import { type Certificate, parseCertificate } from '../certs/x509/certificate.ts';
 import { type Crl, parseCrl } from '../certs/x509/crl.ts';
 import { DerError } from '../certs/x509/der.ts';
@@ -12,6 +15,12 @@ export type Item = { readonly line: number } & (
   | { readonly kind: 'crl'; readonly crl: Crl }
   /** `spki` null when the key is encrypted or cannot be read: then `text` says so. Never the key itself. */
   | { readonly kind: 'key'; readonly text: string; readonly spki: Buffer | null }
+  /** What a bundle document says beside its certificates, which are items of their own. */
+  | {
+      readonly kind: 'document';
+      readonly sequence: bigint | null;
+      readonly refreshHintMs: number | null;
+    }
   | { readonly kind: 'fault'; readonly what: string; readonly error: string }
 );
 
@@ -24,7 +33,28 @@ export function readItems(bytes: Buffer): readonly Item[] {
   if (fault !== null) items.push({ kind: 'fault', what: 'PEM', error: fault.message, line: fault.line });
   if (items.length > 0) return items;
   if (bytes.length === 0) return [{ kind: 'fault', what: 'file', error: 'it is empty', line: 0 }];
-  return [readDer(bytes)];
+  return isJsonObject(bytes) ? readDocument(bytes) : [readDer(bytes)];
+}
+
+/** The document does not say whose it is. */
+const ANY_TRUST_DOMAIN = 'this.document';
+
+function readDocument(bytes: Buffer): readonly Item[] {
+  const findings = new Findings();
+  const document = readBundleDocument(ANY_TRUST_DOMAIN, { file: '', bytes }, Date.now(), findings);
+  if (document === null)
+    return findings.list
+      .filter(({ severity }) => severity === 'error')
+      .map(({ message, at }) => {
+        const pointer = at?.file === undefined || at.file === '' ? '' : `${at.file}: `;
+        const error = `${pointer}${message}`;
+        return { kind: 'fault', what: 'bundle document', error, line: at?.line ?? 0 };
+      });
+  const { bundle, sequence, refreshHintMs } = document;
+  const certificates = bundle.anchors.map(
+    (certificate): Item => ({ kind: 'certificate', line: 0, certificate }),
+  );
+  return [{ kind: 'document', line: 0, sequence, refreshHintMs }, ...certificates];
 }
 
 function readBlock(label: string, der: Buffer, line: number): Item {

@@ -1,7 +1,9 @@
 // `sallyport certs verify`: the proxy's own verdict on a certificate chain, against bundles and CRLs named on
 // the line. Its exit code and its JSON are stable: outside test suites ask the verifier through it.
+
+import { readBundleDocument } from '../certs/federation/read-document.ts';
 import { CRL_FILE_BYTES_MAX } from '../certs/limits.ts';
-import { Findings, readBundle, readCrls } from '../certs/read-files.ts';
+import { Findings, isJsonObject, readBundle, readCrls } from '../certs/read-files.ts';
 import type { PeerPurpose } from '../certs/svid.ts';
 import { tracePath } from '../certs/trace-path.ts';
 import type { TrustBundle } from '../certs/trust-bundle.ts';
@@ -146,7 +148,10 @@ async function readTrust(
     if (files.has(trustDomain))
       throw usage(`two bundles for \`${trustDomain}\``, 'put both into one PEM file');
     files.set(trustDomain, file);
-    const bundle = readBundle(trustDomain, await readInput(io, file), nowMs, findings);
+    const content = await readInput(io, file);
+    const bundle = isJsonObject(content.bytes)
+      ? (readBundleDocument(trustDomain, content, nowMs, findings)?.bundle ?? null)
+      : readBundle(trustDomain, content, nowMs, findings);
     if (bundle !== null) bundles.set(trustDomain, bundle);
   }
   for (const crl of named.crls) {

@@ -245,7 +245,10 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'judge a certificate as the proxy would',
     options: [
       ['FILE', 'the chain, PEM or DER, the leaf first; `-` is standard input'],
-      ['--bundle TD=FILE', 'the CA certificates of a trust domain; may be repeated'],
+      [
+        '--bundle TD=FILE',
+        'the CA certificates of a trust domain, PEM or a SPIFFE bundle document; may be repeated',
+      ],
       ['--intermediates FILE', 'more certificates, as if the peer had sent them; may be repeated'],
       ['--crl TD=FILE', 'the revocation list of a trust domain; may be repeated'],
       ['--purpose client', 'client or server'],

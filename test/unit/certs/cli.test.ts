@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createAuthority, openAuthority } from '../../../certs/authority/authority.ts';
+import { type Authority, createAuthority, openAuthority } from '../../../certs/authority/authority.ts';
+import { writeBundleDocument } from '../../../certs/federation/write-document.ts';
 import { writePem } from '../../../certs/x509/pem.ts';
 import { certsCa } from '../../../cli/certs-ca.ts';
 import { certsInspect } from '../../../cli/certs-inspect.ts';
@@ -186,5 +187,71 @@ describe('negative results are exit code 1', () => {
     expect(await refused('--bundle example.org=a/ca.pem --crl crl.pem')).toMatch(
       /^refused: revoked-certificate/,
     );
+  });
+});
+
+describe('a SPIFFE bundle document', () => {
+  let ca: Authority;
+  beforeEach(async () => {
+    ca = await createAuthority({ trustDomain: 'example.org' });
+    const rootsDer = [ca.certificate.der];
+    const document = writeBundleDocument({ rootsDer, sequence: 7, refreshHintMs: 300_000 });
+    writeFileSync(join(cwd, 'bundle.json'), document);
+    writeFileSync(join(cwd, 'web.pem'), (await ca.issue({ spiffeId: ID })).chainPem);
+  });
+  const rewrite = (change: (text: string) => string): void =>
+    writeFileSync(join(cwd, 'bundle.json'), change(readFileSync(join(cwd, 'bundle.json'), 'utf8')));
+
+  test('is inspected, each CA as any certificate', async () => {
+    const { code, out } = await certs('inspect bundle.json');
+    expect(code).toBe(0);
+    expect(out).toContain('bundle       sequence 7, refresh hint 300 s\n');
+    expect(out).toContain('a valid signing certificate (CA)');
+    const { certificates, document, faults } = JSON.parse((await certs('inspect bundle.json --json')).out);
+    expect(document).toEqual({ sequence: '7', refreshHintSeconds: 300 });
+    expect(certificates).toMatchObject([{ kind: 'ca', valid: true }]);
+    expect(faults).toEqual([]);
+  });
+
+  test('is a bundle to verify with', async () => {
+    const { code, out } = await certs('verify web.pem --bundle example.org=bundle.json --json');
+    expect(code).toBe(0);
+    const anchor = { file: 'bundle.json', certificate: 1, trustDomain: 'example.org' };
+    expect(JSON.parse(out)).toMatchObject({ ok: true, spiffeId: ID, anchor });
+    expect((await certs('verify web.pem --bundle b.example=bundle.json')).code).toBe(1);
+  });
+
+  test.each([
+    {
+      name: 'cut short',
+      change: (text: string) => text.slice(0, 40),
+      fault: { what: 'bundle document', line: 1 },
+    },
+    {
+      name: 'with another key than its certificate has',
+      change: (text: string) => text.replace(/"x":"./, '"x":"!'),
+      fault: { error: expect.stringMatching(/^#\/keys\/0\/x: `x` is not that of the certificate/) },
+    },
+    {
+      name: 'with the private half',
+      change: (text: string) => text.replace('"kty"', '"d":"secret","kty"'),
+      fault: { error: expect.stringContaining('published with its private half') },
+    },
+  ])('$name: what is wrong, and nobody is verified', async ({ change, fault }) => {
+    rewrite(change);
+    const { code, out } = await certs('inspect bundle.json --json');
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ certificates: [], document: null, faults: [fault] });
+    expect(out).not.toContain('secret');
+    const verified = await certs('verify web.pem --bundle example.org=bundle.json');
+    expect(verified).toMatchObject({ code: 2, err: expect.stringMatching(/^ERR_BUNDLE: /) });
+  });
+
+  test('without a CA: nothing is sound, nobody is verified', async () => {
+    rewrite(() => '{"keys":[]}');
+    expect((await certs('inspect bundle.json')).code).toBe(1);
+    const { code, err } = await certs('verify web.pem --bundle example.org=bundle.json');
+    expect(code).toBe(1);
+    expect(err).toContain('has no CA certificate');
   });
 });

@@ -194,6 +194,7 @@ describe('inspect', () => {
       connection: null,
       certificates: [],
       crls: [],
+      document: null,
       keys: [{ key: 'ec prime256v1', encrypted: false, belongsTo: 'tls.crt, certificate 1' }],
       faults: [],
     });
