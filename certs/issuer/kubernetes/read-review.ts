@@ -27,12 +27,10 @@ export function readReview(body: Buffer, audience: string): Review {
     return no('the answer is not JSON');
   }
   const status = field(value, 'status');
-  if (field(status, 'authenticated') !== true) {
-    const error = field(status, 'error');
-    return no(
-      typeof error === 'string' && error !== '' ? `not authenticated: ${error}` : 'not authenticated',
-    );
-  }
+  // TokenReviewStatus: an error says that the token could not be checked, whatever else is there.
+  const error = field(status, 'error') ?? '';
+  if (error !== '') return no(`not authenticated: ${typeof error === 'string' ? error : 'an error'}`);
+  if (field(status, 'authenticated') !== true) return no('not authenticated');
   // An API server that does not know audiences leaves them out: its word is then not about ours.
   const audiences = field(status, 'audiences');
   if (!Array.isArray(audiences) || !audiences.includes(audience))

@@ -1,10 +1,12 @@
 // Asks the Kubernetes API server whether a service account token is good, and whose it is (TokenReview,
 // authentication.k8s.io/v1). Nothing is kept: a token that was revoked a moment ago is refused.
+import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { type RequestOptions, request } from 'node:https';
 import { SallyportError } from '../../../core/errors.ts';
 import type { KubernetesConfig } from '../../../core/issuer-config/config.ts';
 import { KUBERNETES_ANSWER_BYTES_MAX, SERVICE_ACCOUNT_TOKEN_CHARACTERS_MAX } from '../../limits.ts';
+import { readPem } from '../../x509/pem.ts';
 import { readReview, type ServiceAccount } from './read-review.ts';
 
 /** What became of a token. `unavailable`: the API server could not say. Messages are for the operator. */
@@ -28,14 +30,15 @@ const PATH = '/apis/authentication.k8s.io/v1/tokenreviews';
 export async function openTokenReviewer(config: KubernetesConfig): Promise<TokenReviewer> {
   const namespaces = new Set(config.namespaces);
   const files = { ca: new FollowedFile(config.caFile), token: new FollowedFile(config.tokenFile) };
-  await files.ca.read();
+  authorities(config.caFile, await files.ca.read());
   await files.token.read();
   return {
     async review(token) {
       if (!isToken(token)) return refuse('refused', 'the service account token is not a JWT');
       let answer: { status: number; body: Buffer };
       try {
-        const [ca, own] = [await files.ca.read(), (await files.token.read()).trim()];
+        const ca = authorities(config.caFile, await files.ca.read());
+        const own = (await files.token.read()).trim();
         answer = await post({ config, ca, own }, reviewText(token, config.audience));
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
@@ -62,6 +65,27 @@ const refuse = (fault: 'refused' | 'forbidden' | 'unavailable', message: string)
   fault,
   message,
 });
+
+/**
+ * The text of the CA file, with one certificate at least. SAFETY: an empty `ca` means to Node that it was not
+ * given: every public CA could then vouch for an API server, which gets all tokens and says whose they are.
+ * @throws ERR_ISSUER_KUBERNETES
+ */
+function authorities(file: string, text: string): string {
+  const found = readPem(text).blocks.some(({ label, der }) => label === 'CERTIFICATE' && isCertificate(der));
+  if (found) return text;
+  throw new SallyportError('ERR_ISSUER_KUBERNETES', `\`${file}\` holds no certificate`, {
+    hint: 'it holds the CA certificates of the API server, PEM; it may still be being written',
+  });
+}
+
+function isCertificate(der: Buffer): boolean {
+  try {
+    return new X509Certificate(der).raw.length > 0;
+  } catch {
+    return false; // cut, or something else
+  }
+}
 
 const reviewText = (token: string, audience: string): string =>
   JSON.stringify({

@@ -36,6 +36,16 @@ describe('a review', () => {
       expect: 'not authenticated',
     },
     { name: 'an error', value: { status: { error: 'token has expired' } }, expect: 'token has expired' },
+    {
+      name: 'yes and an error',
+      value: { status: { ...STATUS, error: 'token has expired' } },
+      expect: 'token has expired',
+    },
+    {
+      name: 'yes and an error that is no text',
+      value: { status: { ...STATUS, error: { toString: 1 } } },
+      expect: 'an error',
+    },
     { name: 'no audience', value: { status: { ...STATUS, audiences: undefined } }, expect: 'audience' },
     { name: 'another audience', value: { status: { ...STATUS, audiences: ['vault'] } }, expect: 'audience' },
     {
