@@ -91,8 +91,9 @@ export class RateTable {
   }
 }
 
-/** One key for all that one machine can send from: an IPv6 host has a /64 to itself. */
+/** One key for all that one machine can send from: an IPv6 host has a /64 to itself, link-local ones too. */
 export function addressKey(from: string): string {
-  const bytes = parseIp(from);
+  const [address = '', zone] = from.split('%'); // RFC 4007 section 11: `fe80::1%eth0`
+  const bytes = parseIp(zone === undefined ? from : address);
   return bytes === null ? from : Buffer.from(bytes.subarray(0, bytes.length === 16 ? 8 : 4)).toString('hex');
 }

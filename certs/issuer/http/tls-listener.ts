@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../../core/clock.ts';
 import { ISSUER_HANDSHAKE_MS_MAX } from '../../limits.ts';
 import type { PeerIdentity } from '../../verify.ts';
 import { chainOf, opensslError, verifyPeer } from '../../verify-peer.ts';
+import { AddressShares } from './address-shares.ts';
 import type { ListenerIdentity } from './listener-identity.ts';
 
 /** A connection after its handshake. */
@@ -41,22 +42,20 @@ export interface TlsListener {
 
 /** Makes the listener. */
 export function createTlsListener(options: TlsListenerOptions, events: ListenerEvents): TlsListener {
-  const open = new Map<net.Socket, string>();
-  const byAddress = new Map<string, number>();
+  const open = new Set<net.Socket>();
+  const { connectionsMax: totalMax, connectionsPerAddressMax: perAddressMax } = options;
+  const shares = new AddressShares({ totalMax, perAddressMax });
   const server = net.createServer({ noDelay: true }, (raw) => {
     const address = raw.remoteAddress ?? '';
-    const here = byAddress.get(address) ?? 0;
-    if (open.size >= options.connectionsMax || here >= options.connectionsPerAddressMax) {
+    const giveBack = shares.take(address);
+    if (giveBack === null) {
       raw.destroy();
       return events.handshake('connection-limit');
     }
-    open.set(raw, address);
-    byAddress.set(address, here + 1);
+    open.add(raw);
     raw.once('close', () => {
       open.delete(raw);
-      const others = (byAddress.get(address) ?? 1) - 1;
-      if (others === 0) byAddress.delete(address);
-      else byAddress.set(address, others);
+      giveBack();
     });
     raw.on('error', () => raw.destroy()); // a caller that hung up; `close` follows
     shakeHands(raw, address, options, events);
@@ -64,7 +63,7 @@ export function createTlsListener(options: TlsListenerOptions, events: ListenerE
   return {
     server,
     destroyAll: () => {
-      for (const socket of open.keys()) socket.destroy();
+      for (const socket of open) socket.destroy();
     },
   };
 }
