@@ -191,3 +191,12 @@ export const KUBERNETES_ANSWER_BYTES_MAX = 262_144;
 
 /** Connections to the bundle endpoint at a time: partners ask every few minutes. */
 export const BUNDLE_ENDPOINT_CONNECTIONS_MAX = 256;
+
+/**
+ * TokenReviews of the Kubernetes API server at a time: each has a connection of its own. Strangers can ask for
+ * them; one takes some 5 ms, so that a roll-out of 1,000 pods is not held up.
+ */
+export const KUBERNETES_REVIEWS_MAX = 256;
+
+/** The same for one address: below the failures that it may have, which count when a review is over. */
+export const KUBERNETES_REVIEWS_PER_ADDRESS_MAX = 16;

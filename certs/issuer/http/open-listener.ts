@@ -3,10 +3,12 @@
 import type { Clock } from '../../../core/clock.ts';
 import type { IssuerConfig } from '../../../core/issuer-config/config.ts';
 import { writeBundleDocument } from '../../federation/write-document.ts';
+import { KUBERNETES_REVIEWS_MAX, KUBERNETES_REVIEWS_PER_ADDRESS_MAX } from '../../limits.ts';
 import type { Issuer, PublishedTrust } from '../issuer.ts';
 import type { TokenReviewer } from '../kubernetes/token-review.ts';
 import { type KeyedSvid, LocalSvid } from '../local/local-svid.ts';
 import type { IssuerTally } from '../metrics/tally.ts';
+import { AddressShares } from './address-shares.ts';
 import { callersOf, contextOf, type ListenerIdentity } from './listener-identity.ts';
 import { LongPolls } from './long-polls.ts';
 import { type HttpEvents, listenHttps } from './server.ts';
@@ -82,6 +84,10 @@ export async function openIssuerListener(options: IssuerListenerOptions): Promis
     routes: {
       issuer,
       reviewer: options.reviewer,
+      reviews: new AddressShares({
+        totalMax: KUBERNETES_REVIEWS_MAX,
+        perAddressMax: KUBERNETES_REVIEWS_PER_ADDRESS_MAX,
+      }),
       polls,
       trustText: new TrustText(),
       bundleText: bundleDocumentOf(issuer),

@@ -9,6 +9,7 @@ import { readCertificateRequest } from '../certificate-request.ts';
 import type { Attestation, Issued, Issuer } from '../issuer.ts';
 import { IssuerError } from '../issuer-error.ts';
 import type { TokenReviewer } from '../kubernetes/token-review.ts';
+import type { AddressShares } from './address-shares.ts';
 import { type Answer, json, NO_CONTENT, problem } from './answer.ts';
 import type { LongPolls } from './long-polls.ts';
 import { type Fields, readBody, readFields, refused } from './read-body.ts';
@@ -29,6 +30,8 @@ export interface RouteDeps {
   readonly issuer: Issuer;
   /** Null when Kubernetes is not configured. */
   readonly reviewer: TokenReviewer | null;
+  /** Reviews at a time: a stranger may ask for as many as it likes before the first one fails. */
+  readonly reviews: AddressShares;
   readonly polls: LongPolls;
   readonly trustText: TrustText;
   readonly bundleText: () => string;
@@ -89,14 +92,16 @@ function kindOf(fields: SvidFields, { caller }: Asked): Attestation['kind'] | 'n
 async function attest(
   { joinToken, serviceAccountToken }: SvidFields,
   { address, caller }: Asked,
-  { issuer, reviewer }: RouteDeps,
+  { issuer, reviewer, reviews }: RouteDeps,
 ): Promise<Attestation> {
   if (joinToken !== undefined) return { kind: 'join-token', token: joinToken };
   if (serviceAccountToken !== undefined) {
     if (reviewer === null)
       throw new IssuerError('ERR_ISSUER_ATTESTATION', 'service account tokens are not configured');
     issuer.checkAddress(address);
-    const verdict = await reviewer.review(serviceAccountToken);
+    const giveBack = reviews.take(address);
+    if (giveBack === null) throw new SallyportError('ERR_ISSUER_HTTP_POLLS', 'too many reviews at a time');
+    const verdict = await reviewer.review(serviceAccountToken).finally(giveBack);
     if (verdict.ok) return { kind: 'kubernetes', ...verdict.account };
     // What the API server could not say is no fault of the caller's.
     if (verdict.fault === 'unavailable') throw new SallyportError('ERR_ISSUER_HTTP_REVIEW', verdict.message);
