@@ -53,8 +53,11 @@ export class Operator {
     const author = textOfPerson('author', request.author);
     const nowMs = clock.now();
     const rows = this.#valid(target, nowMs);
+    // SAFETY: what has ended by a clock that is ahead lives again when the clock is right.
+    const ended = 'spiffeId' in target ? svids.endedOfId(target.spiffeId.uri, nowMs) : [];
     db.transact(() => {
-      for (const { serial } of rows) svids.revoke(serial, { atMs: nowMs, cause: 'operator', reason });
+      for (const { serial } of [...rows, ...ended])
+        svids.revoke(serial, { atMs: nowMs, cause: 'operator', reason });
       let cancelledTokens = 0;
       if ('spiffeId' in target) {
         const { uri } = target.spiffeId;
@@ -62,7 +65,7 @@ export class Operator {
         if (uri !== settings.spiffeId.uri) svids.block(uri, nowMs, reason);
         cancelledTokens = tokens.cancel(uri);
       }
-      this.#publish(rows, nowMs);
+      this.#publish([...rows, ...ended], nowMs);
       const serials = rows.map((row) => row.serial);
       audit.append('revoked', nowMs, { target: request.target, serials, reason, author, cancelledTokens });
     });
@@ -106,12 +109,13 @@ export class Operator {
     const nowMs = clock.now();
     const rows = svids.ended(nowMs);
     if (rows.length === 0) return;
-    const valid = rows.filter(({ revoked, notAfterMs }) => revoked === null && notAfterMs > nowMs);
-    const serials = valid.map((row) => row.serial);
+    // Also what has ended: by a clock that is ahead, it lives again when the clock is right.
+    const replaced = rows.filter(({ revoked }) => revoked === null);
+    const serials = replaced.map((row) => row.serial);
     db.transact(() => {
       for (const { serial } of rows) svids.notEnding(serial);
       for (const serial of serials) svids.revoke(serial, { atMs: nowMs, cause: 'rotated', reason: REPLACED });
-      this.#publish(valid, nowMs);
+      this.#publish(replaced, nowMs);
       if (serials.length > 0) audit.append('replaced-revoked', nowMs, { serials });
     });
     counters.revokedBy('rotated', serials.length);

@@ -31,6 +31,8 @@ export class Svids {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL)`),
       find: db.prepare(`SELECT ${COLUMNS} FROM svid WHERE serial = ?`),
       validOfId: db.prepare(`SELECT ${COLUMNS} FROM svid WHERE spiffe_id = ? AND ${VALID}`),
+      endedOfId: db.prepare(`SELECT ${COLUMNS} FROM svid
+        WHERE spiffe_id = ? AND revoked_at_ms IS NULL AND not_after_ms <= ?`),
       validOfCa: db.prepare(`SELECT ${COLUMNS} FROM svid WHERE ca_id = ? AND ${VALID}`),
       revoke: db.prepare(`UPDATE svid SET revoked_at_ms = ?, revoked_cause = ?, revoked_reason = ?
         WHERE serial = ? AND revoked_at_ms IS NULL`),
@@ -68,6 +70,11 @@ export class Svids {
 
   validOfId(spiffeId: string, nowMs: number): readonly IssuedRow[] {
     return this.#db.rows(this.#statements.validOfId, spiffeId, nowMs).map(read);
+  }
+
+  /** Not revoked, and not valid any more by the clock of this moment, which may be ahead. */
+  endedOfId(spiffeId: string, nowMs: number): readonly IssuedRow[] {
+    return this.#db.rows(this.#statements.endedOfId, spiffeId, nowMs).map(read);
   }
 
   validOfCa(caId: string, nowMs: number): readonly IssuedRow[] {

@@ -73,6 +73,29 @@ describe('revoke', () => {
     expect(codeOf(() => t.ask(pod))).toBe('ok');
   });
 
+  // Whoever can move the clock of the issuer could otherwise keep a stolen SVID through its revocation.
+  test('of an ID while the clock is ahead counts when it is right again', () => {
+    const stolen = t.join();
+    t.clock.nowMs += 2 * HOUR_MS;
+    expect(revoke(WEB)).toEqual([]);
+    t.clock.nowMs -= 2 * HOUR_MS;
+    t.clock.pass(60_000); // the tick sees that its CRL is of the future
+    expect(codeOf(() => t.renew(stolen))).toBe('ERR_ISSUER_REVOKED');
+    expect(onCrl(t)).toEqual([stolen.serial]);
+  });
+
+  test('after `rotate` while the clock is ahead counts when it is right again', () => {
+    const old = t.join();
+    t.issuer.rotate({ target: old.serial, author: 'alice' });
+    t.renew(old);
+    t.clock.nowMs += 2 * HOUR_MS;
+    t.clock.pass(ROTATED_GRACE_MS);
+    t.clock.nowMs -= 2 * HOUR_MS;
+    t.clock.pass(60_000);
+    expect(codeOf(() => t.renew(old))).toBe('ERR_ISSUER_REVOKED');
+    expect(onCrl(t)).toEqual([old.serial]);
+  });
+
   test('of the issuer itself does not stop it from getting another SVID', () => {
     const own = { kind: 'local', spiffeId: `spiffe://${TD}/sallyport/issuer`, detail: 'own' } as const;
     const { serial } = t.ask(own);
