@@ -36,9 +36,10 @@ export function issuerFault(
   nowMs: number,
 ): string | null {
   const { trustDomain, anchors, pin } = trust;
+  const crls = freshCrls(trust.crls, nowMs);
   let fault = 'there is no bundle to verify it with';
   if (anchors.length > 0) {
-    const byBundle = verifierOf(trustDomain, anchors, freshCrls(trust.crls, nowMs));
+    const byBundle = verifierOf(trustDomain, anchors, crls);
     const found = faultOf(chain, opensslError, byBundle, trustDomain, nowMs);
     if (found === null) return null;
     fault = found;
@@ -48,7 +49,8 @@ export function issuerFault(
   if (root === null) return `${fault}; and no certificate that it sent is the root that the join token names`;
   // OpenSSL stops at a root that it does not know, and says so when all else is well.
   const error = opensslError === UNKNOWN_ROOT ? null : opensslError;
-  return faultOf(chain, error, verifierOf(trustDomain, [root], []), trustDomain, nowMs);
+  // INVARIANT: a pin says which root to believe, not whom to believe that the root has revoked.
+  return faultOf(chain, error, verifierOf(trustDomain, [root], crls), trustDomain, nowMs);
 }
 
 /**

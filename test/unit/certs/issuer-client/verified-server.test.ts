@@ -94,6 +94,12 @@ const IMPOSTORS: readonly Row[] = [
     says: /revoked-certificate/,
   },
   {
+    name: 'a revoked SVID below the pinned root',
+    trust: () => ({ ...pinning(ca), anchors: [ca.certificate] }),
+    server: () => presenting(ca, {}, ca),
+    says: /revoked-certificate/,
+  },
+  {
     name: 'no bundle and no pin at all',
     trust: () => trusting(),
     server: () => presenting(ca, {}, ca),
