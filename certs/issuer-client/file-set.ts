@@ -34,10 +34,12 @@ export async function writeFileSet(dir: string, files: readonly SetFile[], acces
   const current = await currentSet(dir);
   const set = `${SET}${String(numberOf(newest) + 1).padStart(SET_DIGITS, '0')}`;
   const folder = join(dir, set);
-  await makeFolder(folder, access);
+  const made = new Set<string>();
+  await makeFolder(folder, access); // a link that somebody put there is not followed: EEXIST
   for (const file of files) {
     const parent = dirname(join(folder, file.name));
-    if (parent !== folder) await makeFolder(parent, access);
+    if (parent !== folder && !made.has(parent)) await makeFolder(parent, access);
+    made.add(parent);
     await writeSynced(join(folder, file.name), file, access);
   }
   await syncFolder(folder);
@@ -73,7 +75,7 @@ const numberOf = (set: string | undefined): number => {
 const currentSet = (dir: string): Promise<string> => readlink(join(dir, DATA)).catch(() => '');
 
 async function makeFolder(path: string, { folderMode, gid }: SetAccess): Promise<void> {
-  await mkdir(path, { recursive: true });
+  await mkdir(path, { mode: 0o700 });
   const handle = await open(path, 'r');
   try {
     if (gid !== null) await handle.chown(-1, gid);

@@ -1,6 +1,6 @@
 // What a client of the issuer keeps over a restart: SVID, key, bundle, CRLs, and when to renew. Written as
 // one set; read back with the same verification as everything else, falling back to the set before.
-import { chmod, readFile } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseTrustDomain, type TrustDomain } from '../../core/spiffe-id.ts';
 import { type IdentityMaterial, verifyIdentity } from '../identity-material.ts';
@@ -10,6 +10,7 @@ import type { TrustState } from '../verify.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import type { Crl } from '../x509/crl.ts';
 import { fileSets, type SetFile, writeFileSet } from './file-set.ts';
+import { checkOwnFolder, readOwnFile } from './own-file.ts';
 import { IssuerClientError, reasonOf } from './problem.ts';
 
 /** One consistent set, as texts. */
@@ -108,7 +109,10 @@ export async function keepSet(dir: string, set: KeptSet): Promise<void> {
   }
 }
 
-/** Reads back what was kept in `dir`; null when there is nothing. */
+/**
+ * Reads back what was kept in `dir`; null when there is nothing. @throws ERR_ISSUER_CLIENT_STATE when
+ * somebody else may have put it there
+ */
 export async function loadKept(dir: string, trustDomain: TrustDomain, nowMs: number): Promise<Kept | null> {
   let readable: KeptSet | null = null;
   for (const folder of await fileSets(dir)) {
@@ -123,8 +127,9 @@ export async function loadKept(dir: string, trustDomain: TrustDomain, nowMs: num
 
 /** Null when a part is missing or broken: a write that did not come to its end. */
 async function readSet(folder: string): Promise<KeptSet | null> {
-  const text = (name: string): Promise<string> => readFile(join(folder, name), 'latin1');
+  const text = (name: string): Promise<string> => readOwnFile(join(folder, name));
   try {
+    await checkOwnFolder(folder);
     const [svidPem, keyPem, bundlePem, crlPem, rest] = await Promise.all([
       text(FILES.svid),
       text(FILES.key),
@@ -133,7 +138,8 @@ async function readSet(folder: string): Promise<KeptSet | null> {
       text(FILES.rest),
     ]);
     return { svidPem, keyPem, bundlePem, crlPem, ...readRest(rest) };
-  } catch {
+  } catch (error) {
+    if (error instanceof IssuerClientError) throw error;
     return null; // the set before is tried, and then the issuer
   }
 }

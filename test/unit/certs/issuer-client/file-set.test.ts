@@ -1,13 +1,17 @@
 // A set of files is the old one or the new one, wherever a write is cut off; and what is kept is read back
 // with the same verification as everything else.
 import {
+  chmodSync,
   cpSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -121,6 +125,41 @@ describe('what is kept', () => {
   test('is nothing at first', async () => {
     expect(await load()).toBeNull();
     expect(await loadKept(join(dir, 'nowhere'), 'example.org', 0)).toBeNull();
+  });
+
+  // In a folder where others may write, they would otherwise say which CA this workload believes.
+  const PLANTED: readonly { name: string; plant: () => void }[] = [
+    { name: 'of another user', plant: () => lchownSync(realpathSync(join(dir, '..data')), 12_345, -1) },
+    { name: 'that everybody may write', plant: () => chmodSync(realpathSync(join(dir, '..data')), 0o702) },
+    {
+      name: 'with a bundle of another user',
+      plant: () => lchownSync(join(dir, '..data', 'bundle.pem'), 12_345, -1),
+    },
+    {
+      name: 'with a bundle that everybody may write',
+      plant: () => chmodSync(join(dir, '..data', 'bundle.pem'), 0o602),
+    },
+    {
+      name: 'behind a link',
+      plant: () => {
+        const set = realpathSync(join(dir, '..data'));
+        renameSync(set, join(dir, 'elsewhere'));
+        symlinkSync('elsewhere', set);
+      },
+    },
+    {
+      name: 'with a file behind a link',
+      plant: () => {
+        renameSync(join(dir, '..data', 'bundle.pem'), join(dir, 'bundle.pem_'));
+        symlinkSync('../bundle.pem_', join(dir, '..data', 'bundle.pem'));
+      },
+    },
+  ];
+  test.each(PLANTED)('$name is refused', async ({ name, plant }) => {
+    if (name.includes('another user') && process.geteuid?.() !== 0) return; // only root can give files away
+    await keepSet(dir, sets[0]);
+    plant();
+    await expect(load()).rejects.toMatchObject({ code: 'ERR_ISSUER_CLIENT_STATE' });
   });
 
   test('has a bundle to know the issuer by, also when the SVID has expired', async () => {
