@@ -2,7 +2,7 @@
 // crash leaves the SVID, the used token and the entry, or none of them.
 import { SallyportError } from '../../core/errors.ts';
 import { parseSpiffeId, type SpiffeId } from '../../core/spiffe-id.ts';
-import { defaultDnsNames } from '../authority/certificate-profile.ts';
+import { defaultDnsNames, isDnsName } from '../authority/certificate-profile.ts';
 import { ROTATED_GRACE_MS } from '../limits.ts';
 import { printable } from '../x509/names.ts';
 import { writePem } from '../x509/pem.ts';
@@ -155,15 +155,15 @@ export class Issuance {
       throw refusal('ERR_ISSUER_ATTESTATION', 'a name that is a path', 'id-malformed', spiffeId.uri);
     if (this.#parts.svids.isBlocked(spiffeId.uri))
       throw refusal('ERR_ISSUER_FORBIDDEN', `\`${spiffeId.uri}\` is revoked`, 'blocked', spiffeId.uri);
-    const dnsNames = defaultDnsNames(spiffeId);
     if (attestation.kind === 'kubernetes') {
+      const dnsNames = kubernetesDnsNames(attestation);
       const pod = attestation.pod === null ? null : printable(attestation.pod);
       return { spiffeId, dnsNames, tokenHash: null, replaces: null, fields: { pod } };
     }
     const replaces = this.#ofSameId(attestation.replaces, spiffeId);
     return {
       spiffeId,
-      dnsNames: attestation.dnsNames ?? dnsNames,
+      dnsNames: attestation.dnsNames ?? defaultDnsNames(spiffeId),
       tokenHash: null,
       replaces,
       fields: { detail: printable(attestation.detail) },
@@ -239,6 +239,19 @@ export class Issuance {
       }),
     );
   }
+}
+
+/**
+ * INVARIANT: below the own namespace. An operator chooses the other IDs; the name of a service account is
+ * chosen by who may make one in its namespace, and may be `www.bank.example`, `web.shop.svc`, or that of a
+ * service which others call by its short name.
+ */
+function kubernetesDnsNames(account: { readonly namespace: string; readonly serviceAccount: string }) {
+  const inNamespace = `${account.serviceAccount}.${account.namespace}`;
+  const names = [`${inNamespace}.svc`];
+  // `web.shop.svc` is also what `web.shop` in a namespace `svc` would be called.
+  if (!account.serviceAccount.includes('.')) names.unshift(inNamespace);
+  return [...names.filter(isDnsName), 'localhost'];
 }
 
 function renewalFault(row: IssuedRow, spiffeId: string, nowMs: number): string | null {

@@ -41,7 +41,7 @@ describe('an SVID is issued', () => {
       name: 'for a service account',
       attestation: { kind: 'kubernetes', namespace: 'shop', serviceAccount: 'web', pod: 'web-1' },
       id: WEB,
-      dns: ['web', 'web.shop', 'web.shop.svc', 'localhost'],
+      dns: ['web.shop', 'web.shop.svc', 'localhost'],
     },
     {
       name: 'for the issuer itself',
