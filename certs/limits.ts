@@ -193,8 +193,8 @@ export const KUBERNETES_ANSWER_BYTES_MAX = 262_144;
 export const BUNDLE_ENDPOINT_CONNECTIONS_MAX = 256;
 
 /**
- * TokenReviews of the Kubernetes API server at a time: each has a connection of its own. Strangers can ask for
- * them; one takes some 5 ms, so that a roll-out of 1,000 pods is not held up.
+ * TokenReviews of the Kubernetes API server at a time: each has a connection of its own. Strangers can ask
+ * for them; one takes some 5 ms, so that a roll-out of 1,000 pods is not held up.
  */
 export const KUBERNETES_REVIEWS_MAX = 256;
 

@@ -1,5 +1,5 @@
-// Reading back what this program wrote: in a folder where other users may write too, a set of theirs would say
-// which CA this workload believes, and as whom it serves.
+// Reading back what this program wrote: in a folder where other users may write too, a set of theirs would
+// say which CA this workload believes, and as whom it serves.
 import { constants, type Stats } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { IssuerClientError } from './problem.ts';

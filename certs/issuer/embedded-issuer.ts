@@ -10,11 +10,11 @@ import { CaLife } from './ca-life.ts';
 import type { IssuerCounters } from './counters.ts';
 import { Issuance } from './issuance.ts';
 import type {
-  Attestation,
   AuditEntry,
   AuditVerdict,
   CaStatus,
   CaStep,
+  FailedAttestation,
   IssuanceRequest,
   Issued,
   IssuedFilter,
@@ -78,8 +78,8 @@ export class EmbeddedIssuer implements Issuer {
     this.#issuance.checkAddress(from);
   }
 
-  attestationFailed(failure: { readonly kind: Attestation['kind']; readonly from: string }): void {
-    this.#issuance.attestationFailed(failure.from);
+  attestationFailed(failure: FailedAttestation): void {
+    this.#issuance.attestationFailed(failure);
   }
 
   trust(): PublishedTrust {

@@ -7,7 +7,7 @@ import { ROTATED_GRACE_MS } from '../limits.ts';
 import { printable } from '../x509/names.ts';
 import { writePem } from '../x509/pem.ts';
 import type { AuditFields } from './audit-log.ts';
-import type { Attestation, IssuanceRequest, Issued, IssuedRow } from './issuer.ts';
+import type { Attestation, FailedAttestation, IssuanceRequest, Issued, IssuedRow } from './issuer.ts';
 import { IssuerError, type IssuerErrorCode } from './issuer-error.ts';
 import type { IssuerParts } from './issuer-parts.ts';
 import { addressKey, type Limited, RateTable } from './rate-limits.ts';
@@ -83,9 +83,10 @@ export class Issuance {
   }
 
   /** See Issuer.attestationFailed. */
-  attestationFailed(from: string): void {
-    this.#parts.counters.refusedWith('ERR_ISSUER_ATTESTATION');
+  attestationFailed({ kind, from, code, why }: FailedAttestation): void {
+    this.#parts.counters.refusedWith(code);
     this.#failures.take(addressKey(from), this.#parts.clock.monotonicMs());
+    this.#auditRefusal({ code, why: printable(why), spiffeId: null, attestation: kind, from });
   }
 
   #transaction(request: IssuanceRequest): Issued {
@@ -221,23 +222,22 @@ export class Issuance {
 
   /** Counts a refusal, and writes it down while the log has room for such. */
   #refused(refusal: Refusal, request: IssuanceRequest): void {
+    const { clock, counters } = this.#parts;
+    const { error, why, spiffeId, audited } = refusal;
+    const { from } = request;
+    counters.refusedWith(error.code);
+    if (error.code !== 'ERR_ISSUER_RATE') this.#failures.take(addressKey(from), clock.monotonicMs());
+    if (!audited) counters.refusalsNotAudited++;
+    else this.#auditRefusal({ code: error.code, why, spiffeId, attestation: request.attestation.kind, from });
+  }
+
+  #auditRefusal(fields: AuditFields & { readonly from: string }): void {
     const { audit, clock, counters, db } = this.#parts;
-    const monotonicMs = clock.monotonicMs();
-    counters.refusedWith(refusal.error.code);
-    if (refusal.error.code !== 'ERR_ISSUER_RATE') this.#failures.take(addressKey(request.from), monotonicMs);
-    if (!refusal.audited || this.#auditedRefusals.take('', monotonicMs) !== null) {
+    if (this.#auditedRefusals.take('', clock.monotonicMs()) !== null) {
       counters.refusalsNotAudited++;
       return;
     }
-    db.transact(() =>
-      audit.append('refused', clock.now(), {
-        code: refusal.error.code,
-        why: refusal.why,
-        spiffeId: refusal.spiffeId,
-        attestation: request.attestation.kind,
-        from: printable(request.from),
-      }),
-    );
+    db.transact(() => audit.append('refused', clock.now(), { ...fields, from: printable(fields.from) }));
   }
 }
 

@@ -41,6 +41,15 @@ export interface IssuanceRequest {
   readonly from: string;
 }
 
+/** An attestation that something else than the issuer refused. */
+export interface FailedAttestation {
+  readonly kind: Attestation['kind'];
+  readonly from: string;
+  readonly code: 'ERR_ISSUER_ATTESTATION' | 'ERR_ISSUER_FORBIDDEN';
+  /** For the operator. */
+  readonly why: string;
+}
+
 /** What was issued. */
 export interface Issued {
   readonly spiffeId: string;
@@ -189,8 +198,8 @@ export interface Issuer {
    * @throws ERR_ISSUER_RATE
    */
   checkAddress(from: string): void;
-  /** Tells of an attestation that failed before `issue` (TokenReview said no). Counted and limited. */
-  attestationFailed(failure: { readonly kind: Attestation['kind']; readonly from: string }): void;
+  /** Tells of an attestation that failed before `issue` (TokenReview said no). Counted, limited, audited. */
+  attestationFailed(failure: FailedAttestation): void;
 
   trust(): PublishedTrust;
   /** Every change of roots, CRLs and foreign bundles, and every rotate; after the commit. */

@@ -105,11 +105,9 @@ async function attest(
     if (verdict.ok) return { kind: 'kubernetes', ...verdict.account };
     // What the API server could not say is no fault of the caller's.
     if (verdict.fault === 'unavailable') throw new SallyportError('ERR_ISSUER_HTTP_REVIEW', verdict.message);
-    issuer.attestationFailed({ kind: 'kubernetes', from: address });
-    throw new IssuerError(
-      verdict.fault === 'forbidden' ? 'ERR_ISSUER_FORBIDDEN' : 'ERR_ISSUER_ATTESTATION',
-      verdict.message,
-    );
+    const code = verdict.fault === 'forbidden' ? 'ERR_ISSUER_FORBIDDEN' : 'ERR_ISSUER_ATTESTATION';
+    issuer.attestationFailed({ kind: 'kubernetes', from: address, code, why: verdict.message });
+    throw new IssuerError(code, verdict.message);
   }
   if (caller === null)
     throw new IssuerError('ERR_ISSUER_ATTESTATION', 'neither a token nor a client certificate');

@@ -327,7 +327,22 @@ describe('limits', () => {
     expect(test.heard).toHaveLength(written);
     expect(guess('2001:db8:0:1::1')).toBe('ERR_ISSUER_ATTESTATION');
     expect(codeOf(() => test.ask({ kind: 'join-token', token }, '10.0.0.9'))).toBe('ok');
-    test.issuer.attestationFailed({ kind: 'kubernetes', from: '10.0.0.9' });
+    const failure = { kind: 'kubernetes', from: '10.0.0.9', why: 'not authenticated' } as const;
+    test.issuer.attestationFailed({ ...failure, code: 'ERR_ISSUER_ATTESTATION' });
     expect(codeOf(() => test.issuer.checkAddress('10.0.0.9'))).toBe('ok');
+  });
+
+  test('what the API server refused is in the audit log, while there is room', async () => {
+    const test = await openTestIssuer({ limits: { audit: { burst: 2, perSecond: 1 } } });
+    const why = 'service account `other/web` is of a namespace\u001b[2J that is not listed';
+    const failure = { kind: 'kubernetes', from: '10.0.0.9', why, code: 'ERR_ISSUER_FORBIDDEN' } as const;
+    const before = test.heard.length;
+    for (let i = 0; i < 5; i++) test.issuer.attestationFailed(failure);
+    expect(test.heard).toHaveLength(before + 2);
+    expect(fieldsOf(test.heard.at(-1))).toMatchObject({
+      ...{ event: 'refused', attestation: 'kubernetes', from: '10.0.0.9', spiffeId: null },
+      ...{ code: 'ERR_ISSUER_FORBIDDEN', why: why.replace('\u001b', '?') },
+    });
+    expect(test.issuer.counters.refusalsNotAudited).toBe(3);
   });
 });
