@@ -200,3 +200,6 @@ export const KUBERNETES_REVIEWS_MAX = 256;
 
 /** The same for one address: below the failures that it may have, which count when a review is over. */
 export const KUBERNETES_REVIEWS_PER_ADDRESS_MAX = 16;
+
+/** The same of one address: some issuers behind one of them. */
+export const BUNDLE_ENDPOINT_CONNECTIONS_PER_ADDRESS_MAX = 32;

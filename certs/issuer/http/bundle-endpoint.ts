@@ -2,17 +2,19 @@
 // everybody, with a certificate that other trust domains know.
 import { readFile } from 'node:fs/promises';
 import { createServer, type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../../core/clock.ts';
 import { SallyportError } from '../../../core/errors.ts';
 import { watchPaths } from '../../../core/file-watch.ts';
 import type { IssuerConfig } from '../../../core/issuer-config/config.ts';
 import {
   BUNDLE_ENDPOINT_CONNECTIONS_MAX,
+  BUNDLE_ENDPOINT_CONNECTIONS_PER_ADDRESS_MAX,
   ISSUER_BODY_MS_MAX,
   ISSUER_HANDSHAKE_MS_MAX,
   ISSUER_HEAD_BYTES_MAX,
 } from '../../limits.ts';
+import { AddressShares } from './address-shares.ts';
 import { type Answer, json, problem, send } from './answer.ts';
 
 export interface BundleEndpointOptions {
@@ -48,7 +50,16 @@ export async function openBundleEndpoint(options: BundleEndpointOptions): Promis
       send(response, answer(request.method, request.url, bundleText));
     },
   );
-  server.maxConnections = BUNDLE_ENDPOINT_CONNECTIONS_MAX;
+  const shares = new AddressShares({
+    totalMax: BUNDLE_ENDPOINT_CONNECTIONS_MAX,
+    perAddressMax: BUNDLE_ENDPOINT_CONNECTIONS_PER_ADDRESS_MAX,
+  });
+  // Before TLS: a connection that never says a word counts too.
+  server.prependListener('connection', (socket: Socket) => {
+    const giveBack = shares.take(socket.remoteAddress ?? '');
+    if (giveBack === null) socket.destroy();
+    else socket.once('close', giveBack);
+  });
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   const { host, port } = config.address;
   await new Promise<void>((resolve, reject) => {
