@@ -40,6 +40,7 @@ export class EmbeddedIssuer implements Issuer {
   readonly #life: CaLife;
   readonly #newWrapping: Rewrap;
   readonly #onProblem: (error: Error) => void;
+  readonly #opened: { readonly nowMs: number; readonly monotonicMs: number };
   #timer: Timer | null = null;
   #ending: Timer | null = null;
 
@@ -50,6 +51,7 @@ export class EmbeddedIssuer implements Issuer {
     this.#life = new CaLife(parts);
     this.#newWrapping = newWrapping;
     this.#onProblem = onProblem;
+    this.#opened = { nowMs: parts.clock.now(), monotonicMs: parts.clock.monotonicMs() };
     this.#tick();
   }
 
@@ -193,11 +195,14 @@ export class EmbeddedIssuer implements Issuer {
     const nowMs = clock.now();
     const behindMs = audit.lastTimeMs - nowMs;
     const due = tokens.isDue(nowMs);
-    if (due || svids.endedBefore(nowMs - ENDED_ROWS_KEPT_MS))
+    // SAFETY: a serial that is forgotten leaves the CRL. A clock that jumped ahead must not bring that about.
+    const passedMs = clock.monotonicMs() - this.#opened.monotonicMs;
+    const forgottenMs = Math.min(nowMs, this.#opened.nowMs + passedMs) - ENDED_ROWS_KEPT_MS;
+    if (due || svids.endedBefore(forgottenMs))
       db.transact(() => {
         tokens.expire(nowMs);
-        tokens.forget(nowMs - ENDED_ROWS_KEPT_MS);
-        svids.forget(nowMs - ENDED_ROWS_KEPT_MS);
+        tokens.forget(forgottenMs);
+        svids.forget(forgottenMs);
       });
     if (behindMs > CLOCK_BACK_MS) db.transact(() => audit.append('clock-went-back', nowMs, { behindMs }));
   }

@@ -84,6 +84,19 @@ describe('revoke', () => {
     expect(onCrl(t)).toEqual([stolen.serial]);
   });
 
+  test('outlives a clock that jumps far ahead and comes back', () => {
+    const stolen = t.join();
+    revoke(stolen.serial);
+    t.clock.nowMs += 30 * 24 * HOUR_MS;
+    t.clock.pass(60_000);
+    expect(codeOf(() => t.join(`${WEB}2`))).toBe('ok');
+    t.clock.pass(60_000);
+    t.clock.nowMs -= 30 * 24 * HOUR_MS;
+    t.clock.pass(60_000);
+    expect(onCrl(t)).toEqual([stolen.serial]);
+    expect(codeOf(() => t.renew(stolen))).toBe('ERR_ISSUER_REVOKED');
+  });
+
   test('after `rotate` while the clock is ahead counts when it is right again', () => {
     const old = t.join();
     t.issuer.rotate({ target: old.serial, author: 'alice' });
