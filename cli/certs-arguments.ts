@@ -42,9 +42,19 @@ export async function readInput(
     return { file, bytes: await readFile(path) };
   } catch (error) {
     if (error instanceof SallyportError) throw error;
-    throw new SallyportError('ERR_FILE', `\`${file}\` cannot be read: ${errorCode(error)}`, { cause: error });
+    const code = errorCode(error);
+    throw new SallyportError('ERR_FILE', `\`${file}\` cannot be read: ${code}`, {
+      ...(READ_HINTS[code] !== undefined && { hint: READ_HINTS[code] }),
+      cause: error,
+    });
   }
 }
+
+const READ_HINTS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; check the path',
+  EISDIR: 'it is a folder; name a file in it',
+  EACCES: 'this user may not read it; check owner and mode',
+};
 
 async function readStandardInput(bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];

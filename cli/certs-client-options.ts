@@ -1,5 +1,6 @@
 // What `sallyport certs client` is told: arguments into values, everything wrong with them before anything is
 // asked of the issuer.
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { REQUEST_KEY_TYPES, type RequestKeyType } from '../certs/issuer-client/certificate-request.ts';
@@ -68,7 +69,7 @@ export async function readClientOptions(args: readonly string[], io: Io): Promis
   const path = (value: string | undefined): string | undefined =>
     value === undefined ? undefined : resolve(io.cwd, value);
   const out = resolve(io.cwd, needed('out'));
-  return {
+  const options: ClientOptions = {
     address: parseAddress(needed('issuer')),
     trustDomain: parseTrustDomain(needed('trust-domain')),
     joinTokenFile: path(values['join-token-file']),
@@ -84,6 +85,24 @@ export async function readClientOptions(args: readonly string[], io: Io): Promis
     timeoutMs: parseTtl(values.timeout),
     json: values.json,
   };
+  refuseNobody(options);
+  return options;
+}
+
+/** Who was never here must say who it is, and whom it believes. @throws ERR_USAGE */
+function refuseNobody(options: ClientOptions): void {
+  const { joinTokenFile, serviceAccountTokenFile, bundleFile, stateDirectory } = options;
+  if (joinTokenFile !== undefined || existsSync(stateDirectory)) return;
+  if (serviceAccountTokenFile === undefined)
+    throw usage(
+      'nothing says who this workload is',
+      'give `--join-token-file` (`sallyport certs token ID` at the issuer makes one) or `--service-account-token-file`',
+    );
+  if (bundleFile === undefined)
+    throw usage(
+      '`--service-account-token-file` needs `--bundle` the first time',
+      'the CA certificates by which the issuer is known: `sallyport certs bundle` at the issuer prints them',
+    );
 }
 
 const PORT_MAX = 65_535;

@@ -1,5 +1,5 @@
 // The files that `sallyport certs client` keeps for another program, replaced as one set.
-import { lstat } from 'node:fs/promises';
+import { access, chmod, constants, lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SetFile, writeFileSet } from '../certs/issuer-client/file-set.ts';
 import type { KeptSet } from '../certs/issuer-client/kept-set.ts';
@@ -47,6 +47,25 @@ export async function writeOutputSet(set: KeptSet, folder: OutputFolder): Promis
     });
   }
   return files.map(({ name }) => name);
+}
+
+/**
+ * Makes the folder if it is not there: others may look into it, since the files say who reads what.
+ * @throws ERR_FILE
+ */
+export async function makeOutputFolder(out: string): Promise<void> {
+  try {
+    const made = await mkdir(out, { recursive: true });
+    if (made !== undefined) await chmod(out, FOLDER_MODE); // whatever the umask
+    await access(out, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const file = code === 'EEXIST' || code === 'ENOTDIR';
+    throw new SallyportError('ERR_FILE', `\`--out ${out}\` is no folder that can be written: ${code}`, {
+      hint: file ? 'there is a file of that name; name a folder' : 'this user must be able to write there',
+      cause,
+    });
+  }
 }
 
 /** Files that are there and are not links of ours are somebody's. @throws ERR_FILE_EXISTS */

@@ -4,7 +4,7 @@ import { type IssuerSource, openIssuerSource } from '../certs/issuer-client/issu
 import { type Diagnostic, formatDiagnostic, SallyportError } from '../core/errors.ts';
 import { give } from './certs-client-notice.ts';
 import { type ClientOptions, readClientOptions } from './certs-client-options.ts';
-import { refuseForeignFiles, writeOutputSet } from './certs-client-output.ts';
+import { makeOutputFolder, refuseForeignFiles, writeOutputSet } from './certs-client-output.ts';
 import type { Io, Verb } from './io.ts';
 import { StopSignals } from './proxy-events.ts';
 
@@ -20,7 +20,9 @@ type Tell = (
 /** Runs until SIGTERM, or with `--once` until the files are there: 0; 1 when they are not in time. */
 export const certsClient: Verb = async (args, io) => {
   const options = await readClientOptions(args, io);
+  // Before a join token is used up.
   await refuseForeignFiles(options.out);
+  await makeOutputFolder(options.out);
   const tell = teller(options, io);
   const signals = new StopSignals();
   const stop = new AbortController();

@@ -31,7 +31,7 @@ export const certsRevoke: Verb = async (args, io) => {
   if (values.json) io.out(`${JSON.stringify(answer.value)}\n`);
   else tellSerials(io, serials, 'revoked', 'red');
   if (!values.json && target.startsWith('spiffe://'))
-    io.out(`${target} gets no SVID until \`sallyport certs reinstate\` or a new join token\n`);
+    io.out(`it gets no SVID until \`sallyport certs reinstate ${target}\`, or by a new join token\n`);
   return 0;
 };
 

@@ -1,10 +1,12 @@
 // `sallyport certs token`: a one-time secret with which one workload gets its first SVID.
+import { resolve } from 'node:path';
 import { askAdmin } from '../certs/issuer/admin/client.ts';
+import { loadIssuerConfig } from '../core/issuer-config/load.ts';
 import { parseSpiffeId } from '../core/spiffe-id.ts';
 import { parseOptions, usage } from './args.ts';
-import { adminSocket, author, fromNow, ISSUER_OPTIONS, ISSUER_USAGE, ttlSeconds } from './certs-admin.ts';
+import { adminSocket, author, ISSUER_OPTIONS, ISSUER_USAGE, ttlSeconds } from './certs-admin.ts';
+import { issuerAddress, showToken } from './certs-token-show.ts';
 import type { Verb } from './io.ts';
-import { paint } from './paint.ts';
 
 /** One line for `--help`. */
 export const CERTS_TOKEN_USAGE = `sallyport certs token SPIFFE-ID [--ttl 10m] [--dns NAME]… ${ISSUER_USAGE}`;
@@ -26,6 +28,7 @@ export const certsToken: Verb = async (args, io) => {
   const [id, ...extra] = positionals;
   if (id === undefined || extra.length > 0) throw usage('exactly one SPIFFE ID is needed', CERTS_TOKEN_USAGE);
   const { uri, trustDomain } = parseSpiffeId(id);
+  const config = values.config === undefined ? null : await loadIssuerConfig(resolve(io.cwd, values.config));
   const answer = await askAdmin(await adminSocket(io, values), {
     path: '/v1/join-tokens',
     body: {
@@ -39,17 +42,6 @@ export const certsToken: Verb = async (args, io) => {
   const expiresAt = answer.text('expiresAt');
   if (values.json) io.out(`${JSON.stringify({ spiffeId: uri, token, expiresAt })}\n`);
   else if (!io.isTty) io.out(`${token}\n`);
-  else {
-    const until = `${expiresAt}, ${fromNow(Date.parse(expiresAt), Date.now())}`;
-    io.out(`join token of ${paint(io, 'bold', uri)}, for one use until ${until}\n\n  ${token}\n\n`);
-    io.out('on the machine of the workload, with the address of the issuer for HOST:\n\n');
-    for (const line of clientCommands(token, trustDomain)) io.out(`  ${paint(io, 'green', line)}\n`);
-  }
+  else showToken(io, { token, spiffeId: uri, trustDomain, expiresAt, issuer: issuerAddress(config) });
   return 0;
 };
-
-/** The token goes to a file: what is on a command line, everybody on the machine sees. */
-const clientCommands = (token: string, trustDomain: string): readonly string[] => [
-  `(umask 077; printf %s ${token} > join-token)`,
-  `sallyport certs client --issuer HOST:8444 --trust-domain ${trustDomain} --join-token-file join-token --out DIR`,
-];

@@ -41,6 +41,16 @@ export const ISSUER_VERBS: readonly VerbEntry[] = [
     },
   },
   {
+    name: 'certs bundle',
+    summary: 'print the CA certificates of the trust domain',
+    options: [...ISSUER_HELP],
+    examples: ['sallyport certs bundle > ca.pem'],
+    load: async () => {
+      const { CERTS_BUNDLE_USAGE, certsBundle } = await import('./certs-bundle.ts');
+      return { verb: certsBundle, usage: CERTS_BUNDLE_USAGE };
+    },
+  },
+  {
     name: 'certs issued',
     summary: 'list the SVIDs that the issuer gave out',
     options: [

@@ -67,7 +67,8 @@ async function attestAnew(files: AttestationFiles, now: Situation): Promise<Atte
     const access = { trust: await issuerTrust(files, now), svid: null };
     return { kind: 'service-account', tokens: { serviceAccountToken }, access, spends: null };
   }
-  if (joinTokenFile === null) throw noAttestation('the SVID has expired, and no token file is configured');
+  if (joinTokenFile === null)
+    throw noAttestation('there is no SVID that is valid, and no token file is configured');
   const token = await readUnspent(joinTokenFile, now);
   const trust = { ...(await issuerTrust(files, now)), pin: token.pin };
   return {
@@ -81,7 +82,9 @@ async function attestAnew(files: AttestationFiles, now: Situation): Promise<Atte
 async function readUnspent(file: string, { spentToken }: Situation): Promise<JoinToken> {
   const token = await readJoinToken(file);
   if (token.fingerprint !== spentToken) return token;
-  throw noAttestation(`the join token in \`${file}\` was used already, and it works once`);
+  throw noAttestation(
+    `the join token in \`${file}\` was used, or was refused: it works once, and not for ever`,
+  );
 }
 
 /** How the issuer is known at any time: by what is kept and by the configured bundle, without a pin. */

@@ -75,7 +75,7 @@ export class CaLife {
     if (nowMs < allowedAtMs && !force)
       throw stepError(
         `the prepared CA may sign from ${new Date(allowedAtMs).toISOString()} on: not everyone knows it yet`,
-        'wait, or force it if the active CA is compromised',
+        'wait, or add `--force` if the active CA is compromised',
       );
     const active = authorities.inState('active');
     authorities.activate(prepared.id, nowMs);
@@ -98,7 +98,7 @@ export class CaLife {
     if (nowMs < endMs && !force)
       throw stepError(
         `SVIDs that the old CA signed are valid until ${new Date(endMs).toISOString()}`,
-        'wait, or force it: their holders must then attest anew',
+        'wait, or add `--force`: their holders must then attest anew',
       );
     const withdrawn = force ? svids.validOfCa(first.id, nowMs) : [];
     for (const { serial } of withdrawn)

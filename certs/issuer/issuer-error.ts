@@ -12,12 +12,16 @@ export interface IssuerErrorRow {
 /** Every code of the issuer. The code is the metric's label, too. */
 export const ISSUER_ERRORS = {
   ERR_ISSUER_CSR: row(400, 'the certificate request is not accepted', 'send a PKCS#10 request, DER or PEM'),
-  ERR_ISSUER_REQUEST: row(400, 'the request is not valid', 'see the message'),
+  ERR_ISSUER_REQUEST: row(400, 'the request is not valid', 'correct what the message names'),
   ERR_ISSUER_ATTESTATION: row(401, 'the attestation is not accepted', 'ask for a new join token'),
   ERR_ISSUER_FORBIDDEN: row(403, 'this identity is not given out', 'an operator can reinstate it'),
   ERR_ISSUER_REVOKED: row(403, 'the SVID is revoked or not known', 'attest again, as at the first time'),
-  ERR_ISSUER_UNKNOWN: row(404, 'there is no such SVID', 'GET /v1/issued lists them'),
-  ERR_ISSUER_CA_STEP: row(409, 'this step of the CA rotation is not due', 'see `certs ca status`'),
+  ERR_ISSUER_UNKNOWN: row(404, 'there is no such SVID', '`sallyport certs issued` lists them'),
+  ERR_ISSUER_CA_STEP: row(
+    409,
+    'this step of the CA rotation is not due',
+    'see `sallyport certs rotate --ca status`',
+  ),
   ERR_ISSUER_RATE: row(429, 'too many requests', 'try again later', true),
   ERR_ISSUER_CA: row(503, 'no CA can sign now', 'look at the clock and at the CA', true),
   ERR_ISSUER_STATE: row(503, 'the state cannot be read or written', 'look at the disk', true),
@@ -29,7 +33,7 @@ export const ISSUER_ERRORS = {
     'the secret does not open the CA keys',
     'give the secret that they were made with',
   ),
-  ERR_ISSUER_OPTIONS: row(503, 'the lifetimes do not fit together', 'see the message'),
+  ERR_ISSUER_OPTIONS: row(503, 'the lifetimes do not fit together', 'correct what the message names'),
 } as const satisfies Readonly<Record<string, IssuerErrorRow>>;
 
 export type IssuerErrorCode = keyof typeof ISSUER_ERRORS;

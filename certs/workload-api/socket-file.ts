@@ -61,8 +61,8 @@ export async function prepareSocket({ directory, name, uid }: SocketPlace): Prom
  */
 export function handOver(path: string, { directory, name, uid, gid }: SocketPlace): SocketIdentity {
   try {
+    chmodSync(path, SOCKET_MODE); // while it is ours: afterwards it takes CAP_FOWNER as well
     lchownSync(path, uid, gid);
-    chmodSync(path, SOCKET_MODE);
   } catch (cause) {
     const hint = 'only root, or a process with CAP_CHOWN, can give a socket to another user';
     throw bad(`\`${path}\` cannot be given to user ${uid}, group ${gid}`, hint, cause);

@@ -58,7 +58,7 @@ function sourceFaults(identity: Identity): ConfigFault[] {
     faults.push({
       path: ['identity', 'issuer', 'serviceAccountTokenFile'],
       message: 'a service-account token is only sent to an issuer that is known',
-      hint: 'add `bundle`: the CA certificates of the issuer',
+      hint: 'add `bundle`: the CA certificates that `sallyport certs bundle` prints at the issuer',
     });
   return faults;
 }

@@ -1,10 +1,20 @@
 // The operator's side: the admin socket, its verbs, and what they say when something is wrong.
+import { spawnSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { issuerAddress } from '../../cli/certs-token-show.ts';
+import { parseConfig } from '../../core/config/load.ts';
+import { parseIssuerConfig } from '../../core/issuer-config/load.ts';
 import { runCli } from '../unit/cli/run-cli.ts';
 import { IssuerStage, WEB } from './stage/issuer.ts';
 import { eventually } from './stage/observe.ts';
+
+const MAIN = new URL('../../cli/main.ts', import.meta.url).pathname;
+const PROXY_REST = `listeners: [{ name: in, address: 127.0.0.1:8443, upstream: 127.0.0.1:8080 }]
+policy: { files: [policies/] }`;
 
 let stage: IssuerStage;
 beforeAll(async () => {
@@ -29,12 +39,44 @@ describe('the verbs', () => {
     expect(Math.round(leftMs / 60_000)).toBe(30);
   });
 
-  test('token prints the commands for the workload on a terminal, the token in a file', async () => {
-    const { out } = await runCli(stage.folder, ['certs', 'token', WEB], true);
+  test('token prints what can be pasted on a terminal: a file, a command, YAML', async () => {
+    const args = ['certs', 'token', WEB, '--config', 'issuer.yaml'];
+    const out = stripVTControlCharacters((await runCli(stage.folder, args, true)).out);
     const token = /[\w-]{43}\.[0-9a-f]{64}/.exec(out)?.[0] ?? '';
-    expect(out).toContain(`(umask 077; printf %s ${token} > join-token)`);
-    expect(out).toContain('sallyport certs client --issuer HOST:8444 --trust-domain example.org');
-    expect(out).toContain('\u001b[32m');
+    expect(out.split(token)).toHaveLength(2); // nowhere but where it goes to a file
+    const lines = out.split('\n').filter((line) => line.startsWith('  '));
+    const yaml = lines.indexOf('  identity:');
+    const script = lines.slice(0, yaml).join('\n');
+    const shell = { cwd: stage.folder, encoding: 'utf8', env: { ...process.env, MAIN } } as const;
+    const once = `sallyport() { "${process.execPath}" "$MAIN" "$@" --once; }\n${script}`;
+    const ran = spawnSync('sh', ['-c', once], shell);
+    expect([ran.status, ran.stderr]).toEqual([0, '']);
+    expect(mode(join(stage.folder, 'join-token'))).toBe('600');
+    expect(readFileSync(join(stage.folder, 'svid/tls.crt'), 'utf8')).toContain('BEGIN CERTIFICATE');
+    const identity = lines.slice(yaml).join('\n').replaceAll(/^ {2}/gm, '');
+    const config = parseConfig(`${identity}\n${PROXY_REST}`, join(stage.folder, 'proxy.yaml'));
+    expect(config.identity.issuer).toMatchObject({
+      address: { host: '127.0.0.1', port: stage.port },
+      joinTokenFile: join(stage.folder, 'join-token'),
+    });
+  });
+
+  test.each([
+    { address: '0.0.0.0:8445', expect: 'host-1:8445' },
+    { address: '"[::]:8445"', expect: 'host-1:8445' },
+    { address: '10.0.0.5:8444', expect: '10.0.0.5:8444' },
+    { address: '"[2001:db8::1]:8444"', expect: '[2001:db8::1]:8444' },
+  ])('of $address workloads are told $expect', ({ address, expect: expected }) => {
+    const text = `trustDomain: example.org\nsecretFile: s\nlisten: { address: ${address} }\n`;
+    expect(issuerAddress(parseIssuerConfig(text, '/issuer.yaml'), 'host-1')).toBe(expected);
+  });
+
+  test('bundle prints the CA certificates', async () => {
+    const { out } = await stage.cli('certs', 'bundle');
+    const root = new X509Certificate(out);
+    expect([root.ca, root.subjectAltName]).toEqual([true, 'URI:spiffe://example.org']);
+    const json = JSON.parse((await stage.cli('certs', 'bundle', '--json')).out);
+    expect(json).toEqual({ trustDomain: 'example.org', bundle: out });
   });
 
   test('issued, revoke, reinstate and audit tell one story', async () => {
@@ -77,6 +119,12 @@ describe('the verbs', () => {
       args: ['revoke', 'xyz', '--reason', 'a'],
       expect: 'neither a SPIFFE ID nor a serial',
     },
+    {
+      name: 'an unknown serial and say what lists them',
+      args: ['rotate', 'abcd'],
+      expect: '`sallyport certs issued` lists them',
+    },
+    { name: 'a CA step out of order', args: ['rotate', '--ca', 'retire'], expect: 'prepared one first' },
     { name: 'an unknown step', args: ['rotate', '--ca', 'renew'], expect: 'one of prepare, activate' },
     { name: 'two targets', args: ['rotate', WEB, 'abcd'], expect: 'ERR_USAGE' },
     { name: 'two places', args: ['audit', '--state', 'a', '--socket', 'b'], expect: 'give one of them' },

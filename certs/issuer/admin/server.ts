@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import type { Clock } from '../../../core/clock.ts';
 import { SallyportError } from '../../../core/errors.ts';
 import { ISSUER_HEAD_BYTES_MAX } from '../../limits.ts';
+import { writePem } from '../../x509/pem.ts';
 import { type Answer, answerTo, json, problem, send } from '../http/answer.ts';
 import { readBody } from '../http/read-body.ts';
 import type { Issuer } from '../issuer.ts';
@@ -31,6 +32,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['POST /v1/rotate', rotate],
   ['POST /v1/ca/rotate', rotateCa],
   ['GET /v1/ca', (_body, _query, { issuer }) => text(issuer.caStatus())],
+  ['GET /v1/bundle', (_body, _query, { issuer }) => text(bundleOf(issuer))],
   ['GET /v1/issued', (_body, query, { issuer }) => issuer.issued(readFilter(query))],
   ['GET /v1/audit', (_body, query, { issuer }) => issuer.audit(readAfter(query))],
   ['GET /v1/audit/verdict', (_body, _query, { issuer }) => text(issuer.verifyAudit())],
@@ -84,6 +86,12 @@ function unknownTo(path: string): Answer {
 }
 
 const text = (value: unknown): Answer => json(`${JSON.stringify(value)}\n`);
+
+/** For workloads that know the issuer by its bundle and not by a join token. */
+function bundleOf(issuer: Issuer): object {
+  const { trustDomain, rootsDer } = issuer.trust();
+  return { trustDomain, bundle: rootsDer.map((der) => writePem('CERTIFICATE', der)).join('') };
+}
 
 const PIECE_CHARACTERS = 65_536;
 

@@ -1,7 +1,11 @@
 // The arguments of `certs client`: each wrong one is an error of usage, before the issuer hears anything.
-import { describe, expect, test } from 'vitest';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { give, parseCommand, parseSignal } from '../../../cli/certs-client-notice.ts';
 import { readClientOptions } from '../../../cli/certs-client-options.ts';
+import { makeOutputFolder } from '../../../cli/certs-client-output.ts';
 import type { Io } from '../../../cli/io.ts';
 
 const io: Io = {
@@ -13,11 +17,12 @@ const io: Io = {
   env: {},
 };
 const read = (line: string) => readClientOptions(line.split(' '), io);
-const GOOD = '--issuer h:1 --trust-domain example.org --out o';
+const NOBODY = '--issuer h:1 --trust-domain example.org --out o';
+const GOOD = `${NOBODY} --join-token-file t`;
 
 describe('good arguments', () => {
   test('and their defaults', async () => {
-    expect(await read(`${GOOD} --join-token-file t`)).toEqual({
+    expect(await read(GOOD)).toEqual({
       address: { host: 'h', port: 1 },
       trustDomain: 'example.org',
       joinTokenFile: '/work/t',
@@ -65,6 +70,9 @@ describe('usage errors', () => {
     { line: '--trust-domain a --out o', message: '`--issuer` is missing' },
     { line: '--issuer h:1 --out o', message: '`--trust-domain` is missing' },
     { line: '--issuer h:1 --trust-domain a', message: '`--out` is missing' },
+    { line: NOBODY, message: 'nothing says who this workload is' },
+    { line: `${NOBODY} --bundle b`, message: 'nothing says who this workload is' },
+    { line: `${NOBODY} --service-account-token-file s`, message: 'needs `--bundle` the first time' },
     { line: `${GOOD} --issuer h`, message: '`--issuer h` is not HOST:PORT' },
     { line: `${GOOD} --issuer h:0`, message: '`--issuer h:0` is not HOST:PORT' },
     { line: `${GOOD} --issuer h:65536`, message: 'is not HOST:PORT' },
@@ -103,5 +111,38 @@ describe('a notice that fails says why', () => {
 
   test('one that works says nothing', async () => {
     expect(await give(parseCommand('true'))).toBeNull();
+  });
+});
+
+describe('the folder', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'sallyport-out-'));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+  const mode = (path: string): number => statSync(path).mode & 0o777;
+
+  test('can be looked into by others, whatever the umask', async () => {
+    const before = process.umask(0o077);
+    try {
+      await makeOutputFolder(join(dir, 'new'));
+    } finally {
+      process.umask(before);
+    }
+    expect(mode(join(dir, 'new'))).toBe(0o755);
+  });
+
+  test('that is there keeps its mode', async () => {
+    mkdirSync(join(dir, 'closed'), { mode: 0o700 });
+    await makeOutputFolder(join(dir, 'closed'));
+    expect(mode(join(dir, 'closed'))).toBe(0o700);
+  });
+
+  test.each([
+    { name: 'a file', out: 'file', says: 'there is a file of that name' },
+    { name: 'a folder in a file', out: 'file/out', says: 'there is a file of that name' },
+    { name: 'a name that is too long', out: 'n'.repeat(300), says: 'must be able to write' },
+  ])('is not $name', async ({ out, says }) => {
+    writeFileSync(join(dir, 'file'), '');
+    await expect(makeOutputFolder(join(dir, out))).rejects.toThrow(
+      expect.objectContaining({ code: 'ERR_FILE', hint: expect.stringContaining(says) }),
+    );
   });
 });
