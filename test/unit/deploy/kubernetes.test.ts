@@ -1,36 +1,14 @@
 // The Kubernetes example: the schemas where the validator is installed, and what makes it safe, always.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 import { parseConfig } from '../../../core/config/load.ts';
-import { parsePolicies } from '../../../policy/parse.ts';
 import { findCommand } from '../../requirements.ts';
+import { at, files, folder, LOCKED, policyFindings, resource, resourcesOf, text } from './kubernetes.ts';
 
-const folder = join(import.meta.dirname, '../../../deploy/kubernetes');
-const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
-const resources = files.flatMap((name) =>
-  parseAllDocuments(readFileSync(join(folder, name), 'utf8')).map((document) => {
-    expect(document.errors, name).toEqual([]);
-    return document.toJS() as unknown;
-  }),
-);
-
-/** The value at a path of keys and indexes. */
-function at(value: unknown, ...path: (string | number)[]): unknown {
-  return path.reduce<unknown>((inner, key) => Reflect.get(Object(inner), key), value);
-}
-function resource(kind: string, name: string): unknown {
-  const found = resources.filter((one) => at(one, 'kind') === kind && at(one, 'metadata', 'name') === name);
-  expect(found, `${kind} ${name}`).toHaveLength(1);
-  return found[0];
-}
 const pod = at(resource('Deployment', 'cart'), 'spec', 'template', 'spec');
 const sidecar = at(pod, 'initContainers', 0);
 const application = at(pod, 'containers', 0);
-const text = (kind: string, name: string, key: string): string =>
-  String(at(resource(kind, name), 'data', key));
 const config = parseConfig(
   text('ConfigMap', 'cart-sallyport', 'config.yaml'),
   '/etc/sallyport/config/config.yaml',
@@ -45,7 +23,8 @@ describe('the example', () => {
   });
 
   test('is in one namespace', () => {
-    for (const one of resources.filter((candidate) => at(candidate, 'kind') !== 'Namespace')) {
+    const all = files.filter((name) => name !== 'issuer.yaml').flatMap(resourcesOf);
+    for (const one of all.filter((candidate) => at(candidate, 'kind') !== 'Namespace')) {
       expect(at(one, 'metadata', 'namespace')).toBe('shop');
     }
   });
@@ -77,15 +56,7 @@ describe('the example', () => {
     { name: 'sallyport', container: sidecar },
     { name: 'cart', container: application },
   ])('locks the container $name', ({ container }) => {
-    expect(at(container, 'securityContext')).toEqual({
-      runAsUser: 65532,
-      runAsGroup: 65532,
-      runAsNonRoot: true,
-      readOnlyRootFilesystem: true,
-      allowPrivilegeEscalation: false,
-      capabilities: { drop: ['ALL'] },
-      seccompProfile: { type: 'RuntimeDefault' },
-    });
+    expect(at(container, 'securityContext')).toEqual(LOCKED);
     expect(at(container, 'resources', 'requests')).toBeDefined();
   });
 
@@ -118,19 +89,6 @@ describe('the example', () => {
   });
 
   test('has policies without a finding', () => {
-    const file = { file: 'cart.yaml', text: text('ConfigMap', 'cart-policies', 'cart.yaml') };
-    const options = {
-      rootNamespace: config.policy.rootNamespace,
-      defaultVerdict: config.policy.defaultVerdict,
-      localTrustDomain: config.identity.trustDomain,
-      trustDomains: [],
-      trustDomainAliases: [],
-      emergencyMaxMs: 0,
-      acceptsPlaintext: false,
-      tcpPorts: [],
-    };
-    const { policies, diagnostics } = parsePolicies([file], options, 0);
-    expect(diagnostics).toEqual([]);
-    expect(policies).toHaveLength(1);
+    expect(policyFindings('cart-policies', 'cart.yaml', config)).toEqual([]);
   });
 });
