@@ -9,11 +9,13 @@ export interface IssuerErrorRow {
   readonly hint: string;
 }
 
+const ATTEST_HINT = 'ask for a new join token, or look at the audience of the service account token';
+
 /** Every code of the issuer. The code is the metric's label, too. */
 export const ISSUER_ERRORS = {
   ERR_ISSUER_CSR: row(400, 'the certificate request is not accepted', 'send a PKCS#10 request, DER or PEM'),
   ERR_ISSUER_REQUEST: row(400, 'the request is not valid', 'correct what the message names'),
-  ERR_ISSUER_ATTESTATION: row(401, 'the attestation is not accepted', 'ask for a new join token'),
+  ERR_ISSUER_ATTESTATION: row(401, 'the attestation is not accepted', ATTEST_HINT),
   ERR_ISSUER_FORBIDDEN: row(403, 'this identity is not given out', 'an operator can reinstate it'),
   ERR_ISSUER_REVOKED: row(403, 'the SVID is revoked or not known', 'attest again, as at the first time'),
   ERR_ISSUER_UNKNOWN: row(404, 'there is no such SVID', '`sallyport certs issued` lists them'),
