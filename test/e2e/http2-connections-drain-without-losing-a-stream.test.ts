@@ -223,9 +223,10 @@ test('a certificate on the CRL: what does not finish is cut', async () => {
   const sinceMs = performance.now();
   writeFileSync(stage.path('ca.crl'), stage.authority.issueCrl({ revokedSerials: [serial] }));
   await caller.until(() => caller.closed, 15_000);
-  expect(performance.now() - sinceMs).toBeGreaterThan(9_000);
+  expect(performance.now() - sinceMs).toBeGreaterThan(2_000);
+  expect(performance.now() - sinceMs).toBeLessThan(5_000);
   expect(caller.answer(1).ended).toBe(false);
-  expect(caller.answer(3).code).toBe('body-timeout'); // before that
+  expect(caller.answer(3).ended).toBe(false);
 });
 
 test('a connection above limits.connectionsPerIdentity is refused, and does not stay for more', async () => {
