@@ -48,7 +48,7 @@ async function runOnce(options: ClientOptions, stop: AbortSignal, tell: Tell): P
   if (source === null) return 1;
   try {
     // A kept SVID that is due is replaced first, if the issuer answers in time.
-    if (source.facts().nextRenewalAtMs <= Date.now()) await nextChange(source, signal);
+    if (source.nextRenewalAtMs() <= Date.now()) await nextChange(source, signal);
     return (await write(source, options, tell)) ? 0 : 1;
   } finally {
     source.close();

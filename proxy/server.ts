@@ -1,6 +1,6 @@
 // The proxy of one process: listeners, guard, records, status and admin addresses, wired to the policy and
 // SVID sources.
-import type { SvidSource } from '../certs/source.ts';
+import type { IdentityState, SvidSource } from '../certs/source.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Config, ListenerConfig } from '../core/config/config.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -65,6 +65,8 @@ export class ProxyServer {
   /** True once every listener is bound. */
   listening = false;
   private identity: OwnIdentity | null = null;
+  /** When `identity` became what it is, wall milliseconds. */
+  private identityAtMs: number | null = null;
   private readonly http2 = new SessionParts();
   private protectedNames: ProtectedNames;
 
@@ -108,7 +110,7 @@ export class ProxyServer {
   prepare(): void {
     const { svid } = this.deps;
     const state = svid?.current() ?? null;
-    if (state !== null) this.identity = createOwnIdentity(state, this.minTlsVersion());
+    if (state !== null) this.setIdentity(state);
     svid?.onChange((next) => this.identityChanged(next));
     svid?.onProblem((problems) => {
       if (problems.some(({ severity }) => severity === 'error')) this.recorder.identityUpdated('refused');
@@ -173,9 +175,17 @@ export class ProxyServer {
     });
   }
 
-  private identityChanged(state: NonNullable<ReturnType<SvidSource['current']>>): void {
+  private setIdentity(state: IdentityState): OwnIdentity {
+    const identity = createOwnIdentity(state, this.minTlsVersion());
+    this.identity = identity;
+    this.identityAtMs = this.deps.clock.now();
+    return identity;
+  }
+
+  private identityChanged(state: IdentityState): void {
+    let identity: OwnIdentity;
     try {
-      this.identity = createOwnIdentity(state, this.minTlsVersion());
+      identity = this.setIdentity(state);
     } catch (error) {
       // The last good context stays; the source verified the set, so this is OpenSSL's opinion alone.
       this.deps.logger.error('openssl refuses the new identity, the old one stays', { err: error });
@@ -184,8 +194,8 @@ export class ProxyServer {
     }
     this.recorder.identityUpdated('ok');
     this.deps.logger.info('identity swapped', { generation: state.generation, id: state.spiffeId.uri });
-    this.guard.identityChanged(this.identity);
-    for (const { upstreams } of this.listeners) upstreams.identityChanged(this.identity);
+    this.guard.identityChanged(identity);
+    for (const { upstreams } of this.listeners) upstreams.identityChanged(identity);
   }
 
   private policySwapped(): void {
@@ -263,6 +273,7 @@ export class ProxyServer {
         policyLoadedMs: () => policy.current().loadedAtMs,
         emergencyRules: () => policy.emergencyRules(),
         svidExpiryMs: () => svid?.current()?.notAfterMs ?? null,
+        identityAtMs: () => this.identityAtMs,
         identityProblems: () =>
           svid?.problems().filter(({ severity }) => severity === 'error').length ?? null,
         identityWaitMs: () => this.deps.identityWaitMs,

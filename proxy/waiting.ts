@@ -24,6 +24,7 @@ export function waitingSources({ config, version, reason, waitedMs }: IdentityWa
     policyLoadedMs: unknown,
     emergencyRules: () => 0,
     svidExpiryMs: unknown,
+    identityAtMs: unknown,
     identityProblems: unknown,
     identityWaitMs: waitedMs,
   };

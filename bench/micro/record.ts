@@ -134,6 +134,7 @@ function open({ log = LOG, sampled = false }: Kind): { recorder: LiveRecorder; d
       policyLoadedMs: () => null,
       emergencyRules: () => 0,
       svidExpiryMs: () => null,
+      identityAtMs: () => null,
       identityProblems: () => null,
       identityWaitMs: () => null,
     },

@@ -10,7 +10,7 @@ import { type Attestation, type AttestationFiles, chooseAttestation, issuerTrust
 import { certificateRequest, generateKey, REQUEST_KEY_TYPES } from './certificate-request.ts';
 import { IssuerApi } from './issuer-api.ts';
 import { type KeptSet, keepSet, loadKept } from './kept-set.ts';
-import type { IssuerFacts, IssuerSourceOptions } from './options.ts';
+import type { IssuerSourceOptions } from './options.ts';
 import { diagnosticsOf, IssuerClientError, svidEnded } from './problem.ts';
 import type { TrustAnswer } from './read-answer.ts';
 import { joinAnswer, joinTrust, type Received, type Receiver } from './receive.ts';
@@ -54,12 +54,10 @@ export class IssuerSource extends SourceBase<IdentityState> {
   readonly #ended = new AbortController();
   /** What the problems are about, and what they are. */
   readonly #found = new Map<'svid' | 'trust' | 'state' | 'set', readonly Diagnostic[]>();
-  readonly #facts = { renewals: 0, failures: 0, failuresInARow: 0 };
-  #lastRenewalAtMs: number | null = null;
-  #lastTrustAtMs: number | null = null;
   #kept: KeptSet | null = null;
   #generation = 0;
   #svidAtMs = 0;
+  #failuresInARow = 0;
   #pollAtMs = 0;
   /** The sequence to wait beyond; null after a failure: the issuer may be another than it was. */
   #after: number | null = null;
@@ -81,16 +79,9 @@ export class IssuerSource extends SourceBase<IdentityState> {
     this.#api = new IssuerApi(options.address, this.#clock);
   }
 
-  /** What metrics and status want to know. */
-  facts(): IssuerFacts {
-    return {
-      ...this.#facts,
-      lastRenewalAtMs: this.#lastRenewalAtMs,
-      nextRenewalAtMs: this.#svidAtMs,
-      waitingFor: this.problems().find(({ severity }) => severity === 'error')?.code ?? null,
-      trustSequence: this.#kept?.sequence ?? null,
-      lastTrustAtMs: this.#lastTrustAtMs,
-    };
+  /** When the issuer is asked for the next SVID, Unix milliseconds: sooner than wanted after a failure. */
+  nextRenewalAtMs(): number {
+    return this.#svidAtMs;
   }
 
   /** The texts behind the current state, for those who write them elsewhere; null before the first. */
@@ -155,9 +146,7 @@ export class IssuerSource extends SourceBase<IdentityState> {
     this.#svidAtMs = this.#kept?.nextRenewalMs ?? 0;
     this.#spentToken = this.#kept?.spentToken ?? null;
     this.#svidRefused = false;
-    this.#lastRenewalAtMs = this.#clock.now();
-    this.#facts.renewals++;
-    this.#facts.failuresInARow = 0;
+    this.#failuresInARow = 0;
     this.#pollAtMs = 0;
     this.#found.delete('svid');
     this.#found.delete('trust'); // the trust that came along verified
@@ -167,12 +156,11 @@ export class IssuerSource extends SourceBase<IdentityState> {
   #renewalFailed(error: unknown, way: Attestation | null): void {
     const diagnostics = diagnosticsOf(error);
     const failed = error instanceof IssuerClientError ? error : null;
-    this.#facts.failures++;
-    this.#facts.failuresInARow++;
+    this.#failuresInARow++;
     // An issuer that answered has consumed the token: it counts attempts, and accepts it once.
     if (failed !== null && !NOT_ANSWERED.has(failed.code)) this.#spentToken = way?.spends ?? this.#spentToken;
     this.#svidRefused = way?.kind === 'renewal' && failed?.code !== 'ERR_ISSUER_CLIENT_BUSY';
-    const delayMs = retryDelay(this.#facts.failuresInARow, this.#lifetimeMs(), this.#random());
+    const delayMs = retryDelay(this.#failuresInARow, this.#lifetimeMs(), this.#random());
     const first = this.current() === null ? FIRST_RETRY_MS_MAX : Infinity;
     const most = way === null ? FILE_RETRY_MS_MAX : first;
     this.#svidAtMs = this.#clock.now() + Math.max(Math.min(delayMs, most), failed?.retryAfterMs ?? 0);
@@ -192,7 +180,6 @@ export class IssuerSource extends SourceBase<IdentityState> {
       if (this.#ended.signal.aborted) return;
       this.#pollAtMs = startedMs + POLL_GAP_MS;
       if (answer !== null) await this.#heard(answer);
-      else if (!due.signal.aborted) this.#lastTrustAtMs = this.#clock.now();
       this.#pollFailures = 0;
       this.#found.delete('trust');
       this.#tell();
@@ -205,7 +192,6 @@ export class IssuerSource extends SourceBase<IdentityState> {
 
   async #heard(answer: TrustAnswer): Promise<void> {
     this.#after = answer.sequence;
-    this.#lastTrustAtMs = this.#clock.now();
     // Once for each sequence: an issuer that never stops to ask is not answered without end.
     if (answer.renew === true && this.#wishedAt !== answer.sequence) this.#svidAtMs = 0;
     if (answer.renew === true) this.#wishedAt = answer.sequence;
@@ -218,7 +204,7 @@ export class IssuerSource extends SourceBase<IdentityState> {
   async #pollFailed(error: unknown): Promise<void> {
     const heard = error instanceof IssuerClientError && error.code === 'ERR_ISSUER_CLIENT_ANSWER';
     // New trust without the CA of the present SVID: both are replaced together, or both stay.
-    if (heard && this.#facts.failuresInARow === 0) this.#svidAtMs = 0;
+    if (heard && this.#failuresInARow === 0) this.#svidAtMs = 0;
     if (!heard) this.#after = null;
     this.#pollFailures++;
     const delayMs = retryDelay(this.#pollFailures, this.#lifetimeMs(), this.#random());
@@ -240,7 +226,7 @@ export class IssuerSource extends SourceBase<IdentityState> {
     } catch (second) {
       return codeOf(second) === 'ERR_ISSUER_CLIENT_UNREACHABLE' ? diagnostics : diagnosticsOf(second);
     }
-    if (this.#facts.failuresInARow === 0) this.#svidAtMs = 0;
+    if (this.#failuresInARow === 0) this.#svidAtMs = 0;
     return diagnosticsOf(svidEnded());
   }
 

@@ -1,4 +1,4 @@
-// What a client of the issuer is told, and what it tells.
+// What a client of the issuer is told.
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import type { Diagnostic } from '../../core/errors.ts';
@@ -25,21 +25,4 @@ export interface IssuerSourceOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told why there is no SVID yet, whenever that changes. */
   readonly onWaiting?: (problems: readonly Diagnostic[]) => void;
-}
-
-/** For metrics and status pages. Times are Unix milliseconds. */
-export interface IssuerFacts {
-  /** Null: not since the start. */
-  readonly lastRenewalAtMs: number | null;
-  readonly nextRenewalAtMs: number;
-  /** SVIDs received since the start. */
-  readonly renewals: number;
-  /** Failed requests for an SVID: since the start, and since the last that worked. */
-  readonly failures: number;
-  readonly failuresInARow: number;
-  /** Code of what stands between here and a renewal; null when all is well. */
-  readonly waitingFor: string | null;
-  /** Of the trust that is in effect; null before the first. */
-  readonly trustSequence: number | null;
-  readonly lastTrustAtMs: number | null;
 }

@@ -15,6 +15,8 @@ export interface MetricFacts {
   emergencyRules(): number;
   /** Wall milliseconds at which the own SVID expires. */
   svidExpiryMs(): number | null;
+  /** Wall milliseconds at which SVID, bundles or CRLs last changed; null before the first state. */
+  identityAtMs(): number | null;
   /** Errors that the sources of the identity have now; null before the first state. */
   identityProblems(): number | null;
   /** Milliseconds that the start waited for the first SVID, or waits now; null without TLS. */
@@ -163,6 +165,7 @@ function readFacts(facts: MetricFacts, metrics: Metrics, to: SampleMap): void {
   to.add('sallyport_emergency_rules', [], facts.emergencyRules());
   to.add('sallyport_svid_expiry_timestamp_seconds', [], seconds(facts.svidExpiryMs()));
   to.add('sallyport_identity_wait_seconds', [], seconds(facts.identityWaitMs()));
+  to.add('sallyport_identity_last_update_timestamp_seconds', [], seconds(facts.identityAtMs()));
   to.add('sallyport_identity_problems', [], facts.identityProblems());
   to.add('sallyport_identity_updates_total', ['ok'], metrics.identityUpdates.ok);
   to.add('sallyport_identity_updates_total', ['refused'], metrics.identityUpdates.refused);

@@ -63,6 +63,10 @@ export const METRICS = {
     ['result'],
     'New certificates, keys, bundles and CRLs by result: ok, or refused, which leaves the last good ones',
   ),
+  sallyport_identity_last_update_timestamp_seconds: gauge(
+    [],
+    'When certificate, key, bundles or CRLs in use last changed, whatever their source, Unix time',
+  ),
   sallyport_identity_problems: gauge(
     [],
     'Errors that the sources of identity and bundles have now; the last good state serves meanwhile',

@@ -48,6 +48,7 @@ async function served(wire: Wire): Promise<Wire> {
 }
 
 const problems = (): Promise<number> => metric(stage, 'sallyport_identity_problems');
+const lastUpdate = (): Promise<number> => metric(stage, 'sallyport_identity_last_update_timestamp_seconds');
 const refusedUpdates = (): Promise<number> =>
   metric(stage, 'sallyport_identity_updates_total{result="refused"}');
 
@@ -61,8 +62,10 @@ test('a peer of a federated trust domain is served, until its certificate is rev
   };
   const revoked = await served(await call(stage, files));
   const other = await served(await call(stage, await stage.svid('p', FOREIGN, { authority: partner })));
+  const before = await lastUpdate();
   stage.write('partner.crl', crl(partner, [issued.serial]));
   await revoked.end();
+  expect(await lastUpdate()).toBeGreaterThan(before);
   await served(other);
   other.socket.destroy();
 });

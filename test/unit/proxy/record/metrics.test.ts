@@ -21,6 +21,7 @@ const FACTS = {
   policyLoadedMs: (): number | null => 1_756_728_000_000,
   emergencyRules: () => 2,
   svidExpiryMs: (): number | null => 1_756_731_600_000,
+  identityAtMs: (): number | null => 1_756_728_500_000,
   identityProblems: (): number | null => 0,
   identityWaitMs: (): number | null => 40,
 };
@@ -124,6 +125,7 @@ describe('the exposition', () => {
       policyHash: () => null,
       policyLoadedMs: () => null,
       svidExpiryMs: () => null,
+      identityAtMs: () => null,
       identityProblems: () => null,
       identityWaitMs: () => null,
     };
@@ -338,6 +340,7 @@ test('gauges and facts', async () => {
   expect(sampleValue(body, 'sallyport_enforcement_mode', { listener, mode: 'audit' })).toBe(1);
   expect(sampleValue(body, 'sallyport_enforcement_mode', { listener, mode: 'enforce' })).toBe(0);
   expect(sampleValue(body, 'sallyport_policy_last_success_timestamp_seconds')).toBe(1_756_728_000);
+  expect(sampleValue(body, 'sallyport_identity_last_update_timestamp_seconds')).toBe(1_756_728_500);
   expect(sampleValue(body, 'sallyport_svid_expiry_timestamp_seconds')).toBe(1_756_731_600);
   expect(sampleValue(body, 'sallyport_emergency_rules')).toBe(2);
   expect(sampleValue(body, 'sallyport_log_dropped_total')).toBe(3);

@@ -40,6 +40,7 @@ async function withRecorder(
       policyLoadedMs: () => null,
       emergencyRules: () => 0,
       svidExpiryMs: () => null,
+      identityAtMs: () => null,
       identityProblems: () => null,
       identityWaitMs: () => null,
     },
