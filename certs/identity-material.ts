@@ -133,12 +133,13 @@ function checkLeaf(material: IdentityMaterial, leaf: Certificate, findings: Find
       `the certificate is \`${spiffeId.uri}\`, not of trust domain \`${material.trustDomain}\``,
       'correct `identity.trustDomain`, or use a certificate of that trust domain',
     );
-  if (!material.bundles.has(material.trustDomain))
+  // Of another trust domain it comes with another bundle: that is one mistake, and told once.
+  else if (!material.bundles.has(material.trustDomain))
     findings.error(
       'ERR_BUNDLE_MISSING',
       undefined,
       `there is no bundle for the own trust domain \`${material.trustDomain}\``,
-      `add \`${material.trustDomain}: ca.pem\` to \`identity.files.bundles\``,
+      `what brings the SVID brings the bundle of \`${material.trustDomain}\` too; of files, \`bundles\``,
     );
   return spiffeId;
 }

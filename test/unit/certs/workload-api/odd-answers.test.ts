@@ -136,6 +136,27 @@ describe('an answer that is refused', () => {
       expect(agent.connections).toBe(1);
     },
   );
+
+  test('an SVID of another trust domain is one mistake: its bundle is not missed as well', async () => {
+    const other = await createAuthority({ trustDomain: 'other.example' });
+    const spiffeId = 'spiffe://other.example/web';
+    const theirs = {
+      ...answers.of(await other.issue({ spiffeId })),
+      spiffeId,
+      bundle: other.certificate.der,
+    };
+    const bytes = framed(writeX509SvidResponse(answers.message(theirs)));
+    let sayMore: ((bytes: Buffer) => void) | undefined;
+    const { source, waits } = await asking.ask([
+      (say) => {
+        say(Buffer.concat([answer(), dataOf(bytes)]));
+        sayMore = say;
+      },
+    ]);
+    await expect.poll(() => waits.map(({ code }) => code)).toEqual(['ERR_IDENTITY_TRUST_DOMAIN']);
+    sayMore?.(dataOf(answers.good()));
+    await source;
+  });
 });
 
 describe('a good answer', () => {
