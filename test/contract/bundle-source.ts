@@ -6,25 +6,10 @@ import type { TrustState } from '../../certs/verify.ts';
 import { writePem } from '../../certs/x509/pem.ts';
 import type { Diagnostic } from '../../core/errors.ts';
 import { said, verifierFor } from '../unit/certs/make-certificate.ts';
+import type { SourceHarness, TrustDelivery } from './harness.ts';
 
-/** Bundles and CRLs, as the far side of a source holds them. */
-export interface TrustDelivery {
-  /** PEM by trust domain; `b.example` is always among them. */
-  readonly bundles: Readonly<Record<string, string>>;
-  /** DER by trust domain. */
-  readonly crls: Readonly<Record<string, readonly Buffer[]>>;
-}
-
-/** The far side of one source, made for one test. */
-export interface BundleSourceHarness {
-  /** Delivers `first` and opens a source on it. */
-  open(first: TrustDelivery): Promise<BundleSource>;
-  /** Replaces what is delivered, all of it at once. */
-  deliver(next: TrustDelivery): Promise<void>;
-  /** The far side can not be reached until the next `deliver`. */
-  breakOff(): Promise<void>;
-  close(): Promise<void>;
-}
+/** The far side of one source; `b.example` is always among what it delivers. */
+export type BundleSourceHarness = SourceHarness<TrustDelivery, BundleSource>;
 
 /** What differs between the kinds of sources. */
 export interface BundleSourceKind {

@@ -6,7 +6,8 @@ import { createAuthority } from '../../certs/authority/authority.ts';
 import { openBundleEndpoint } from '../../certs/federation/endpoint-source.ts';
 import { readPem } from '../../certs/x509/pem.ts';
 import { PollClock, startWeb } from '../unit/certs/federation/endpoint-stage.ts';
-import { bundleSourceContract, type TrustDelivery } from './bundle-source.ts';
+import { bundleSourceContract } from './bundle-source.ts';
+import type { TrustDelivery } from './harness.ts';
 
 /** The document as somebody may publish it who does not look at what is in it. */
 function documentOf({ bundles }: TrustDelivery, sequence: number): string {

@@ -6,28 +6,16 @@ import type { IdentityState, SvidSource } from '../../certs/source.ts';
 import { writePem } from '../../certs/x509/pem.ts';
 import type { Diagnostic } from '../../core/errors.ts';
 import { ID, said, verifierFor, withoutExtension } from '../unit/certs/make-certificate.ts';
+import type { SourceHarness, TrustDelivery } from './harness.ts';
 
-/** One set, as the far side of a source holds it. */
-export interface Delivery {
+/** One set; the own trust domain is `example.org`. */
+export interface Delivery extends TrustDelivery {
   readonly chainPem: string;
   /** PKCS#8. */
   readonly privateKeyPem: string;
-  /** PEM by trust domain, the own one `example.org` among them. */
-  readonly bundles: Readonly<Record<string, string>>;
-  /** DER by trust domain. */
-  readonly crls: Readonly<Record<string, readonly Buffer[]>>;
 }
 
-/** The far side of one source, made for one test. */
-export interface SvidSourceHarness {
-  /** Delivers `first` and opens a source of trust domain `example.org` on it. */
-  open(first: Delivery): Promise<SvidSource>;
-  /** Replaces what is delivered, all of it at once. */
-  deliver(next: Delivery): Promise<void>;
-  /** The far side can not be reached until the next `deliver`. */
-  breakOff(): Promise<void>;
-  close(): Promise<void>;
-}
+export type SvidSourceHarness = SourceHarness<Delivery, SvidSource>;
 
 /** What differs between the kinds of sources. */
 export interface SvidSourceKind {

@@ -1,13 +1,11 @@
 // The Workload API as a source of bundles, with our own server as the agent: the contract of all sources.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createAuthority } from '../../certs/authority/authority.ts';
 import { openWorkloadApiBundles } from '../../certs/workload-api/bundle-source.ts';
 import type { WorkloadUpdate } from '../../certs/workload-api/feed.ts';
-import { serveWorkloadApi, type WorkloadApiServer } from '../../certs/workload-api/server.ts';
-import { dersOf, HeldFeed, issued } from '../unit/certs/workload-api/held-feed.ts';
-import { bundleSourceContract, type TrustDelivery } from './bundle-source.ts';
+import { dersOf, issued } from '../unit/certs/workload-api/held-feed.ts';
+import { agentHarness } from './agent-harness.ts';
+import { bundleSourceContract } from './bundle-source.ts';
+import type { TrustDelivery } from './harness.ts';
 
 bundleSourceContract({
   name: 'the Workload API',
@@ -15,7 +13,6 @@ bundleSourceContract({
   revokes: true,
   several: true,
   async create() {
-    const directory = await mkdtemp(join(tmpdir(), 'sallyport-contract-'));
     const ca = await createAuthority({ trustDomain: 'agent.example' });
     const svid = await ca.issue({ spiffeId: 'spiffe://agent.example/web' });
     // Only with an identity of its own does a workload get bundles; the suite looks at those of others.
@@ -30,31 +27,9 @@ bundleSourceContract({
       const first = { ...own, spiffeId: `spiffe://${named}/web`, bundleDer: owned };
       return { svids: [first], federated, crls: Object.values(crls).flat() };
     };
-    const feed = new HeldFeed();
-    let serving: Promise<WorkloadApiServer> | null = null;
-    const serve = (): Promise<WorkloadApiServer> => {
-      const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
-      serving ??= serveWorkloadApi({ directory, name: 'web', uid, gid, feed });
-      return serving;
-    };
-    return {
-      async open(first) {
-        feed.set(updateOf(first));
-        const { uri } = await serve();
-        return openWorkloadApiBundles({ socket: uri, trustDomain: 'example.org' });
-      },
-      async deliver(next) {
-        await serve();
-        feed.set(updateOf(next));
-      },
-      async breakOff() {
-        await (await serving)?.close();
-        serving = null;
-      },
-      async close() {
-        await (await serving)?.close();
-        await rm(directory, { recursive: true, force: true });
-      },
-    };
+    return agentHarness({
+      updateOf,
+      open: (socket) => openWorkloadApiBundles({ socket, trustDomain: 'example.org' }),
+    });
   },
 });
