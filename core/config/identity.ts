@@ -1,6 +1,6 @@
 // `identity` of the configuration: who this proxy is and whom it trusts. Its SVID has one source; bundles of
 // other trust domains may have several.
-import { proxyFederation } from './federation.ts';
+import { proxyFederation } from './federation-keys.ts';
 import { absentSection, duration, optionalText, requiredTextMap, section, text, textMap } from './fields.ts';
 import { connectAddress, path, pathOrNone } from './places.ts';
 import { TRUST_DOMAIN, WORKLOAD_API_SOCKET } from './rules.ts';

@@ -1,7 +1,7 @@
 // The file of `sallyport certs serve`, defined once: from this schema come the types, the validation, the
 // defaults, the JSON Schema and docs/issuer-config.md. What is not here is refused.
 
-import { issuerFederation } from '../config/federation.ts';
+import { issuerFederation } from '../config/federation-keys.ts';
 import {
   absentSection,
   choice,

@@ -365,6 +365,25 @@ describe('trust', () => {
     expect(readFileSync(join(dir, 'state/bundle.pem'), 'utf8')).toContain(next.certificatePem);
   });
 
+  test('with a foreign bundle that cannot be used keeps the last good one, over a restart too', async () => {
+    const source = await withToken();
+    const other = await createAuthority({ trustDomain: 'b.example' });
+    issuer.publish({ federated: { 'b.example': other.certificatePem } });
+    await expect.poll(() => source.current()?.bundles.has('b.example')).toBe(true);
+    const broken = other.certificatePem.slice(0, -40);
+    issuer.publish({ federated: { 'b.example': broken, 'c.example': broken } });
+    await expect.poll(() => codesOf(source)).toEqual(['ERR_PEM_MALFORMED', 'ERR_PEM_MALFORMED']);
+    expect(source.material()?.sequence).toBe(3);
+    source.close();
+    await issuer.stop();
+    const restarted = await open();
+    expect([...(restarted.current()?.bundles.keys() ?? [])]).toEqual(['example.org', 'b.example']);
+    await issuer.listen();
+    issuer.publish({ federated: { 'b.example': other.certificatePem } });
+    await expect.poll(() => restarted.material()?.sequence, { timeout: 8_000 }).toBe(4);
+    expect(codesOf(restarted)).toEqual([]);
+  });
+
   test('that reaches an expired SVID takes effect too', async () => {
     const source = await withToken();
     aheadMs = 2 * HOUR_MS;
