@@ -80,9 +80,15 @@ const limits = {
     'Attestations of one address that fail, a minute; an IPv6 address counts with its /64.',
   ),
   connections: count({ min: 1, max: 65_535, default: 4096 }, 'Connections at a time.'),
-  connectionsPerAddress: count({ min: 1, max: 65_535, default: 256 }, 'The same of one address.'),
+  connectionsPerAddress: count(
+    { min: 1, max: 65_535, default: 256 },
+    'The same of one address; an IPv6 address counts with its /64.',
+  ),
   polls: count({ min: 1, max: 65_535, default: 4096 }, 'Requests at a time that wait for a change of trust.'),
-  pollsPerAddress: count({ min: 1, max: 65_535, default: 128 }, 'The same of one address.'),
+  pollsPerAddress: count(
+    { min: 1, max: 65_535, default: 128 },
+    'The same of one address; an IPv6 address counts with its /64.',
+  ),
 };
 
 /** The whole file. */
