@@ -4,7 +4,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { Diagnostic, Position } from '../core/errors.ts';
 import type { TrustDomain } from '../core/spiffe-id.ts';
 import { BUNDLE_CERTIFICATES_MAX } from './limits.ts';
-import { signingFindings } from './svid.ts';
+import { signingFindings, signingTrustDomain } from './svid.ts';
 import { createTrustBundle, type TrustBundle } from './trust-bundle.ts';
 import type { Certificate } from './x509/certificate.ts';
 import { parseCertificate } from './x509/certificate.ts';
@@ -67,6 +67,14 @@ export function readBundle(
         findings.error('ERR_BUNDLE_CERTIFICATE', place(content), `${name}: ${message} (${rule})`, hint);
       else findings.warn('LINT_BUNDLE_CERTIFICATE', place(content), `${name}: ${message} (${rule})`, hint);
     }
+    const named = signingTrustDomain(ca);
+    if (named !== null && named !== trustDomain)
+      findings.warn(
+        'LINT_BUNDLE_TRUST_DOMAIN',
+        place(content),
+        `${name} says that it is of \`${named}\`, and the bundle is taken for \`${trustDomain}\``,
+        'SVIDs are verified by the bundle of the trust domain in their ID: is the name right?',
+      );
     if (nowMs >= ca.notAfterMs)
       findings.warn(
         'LINT_BUNDLE_EXPIRED',

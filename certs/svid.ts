@@ -1,7 +1,7 @@
 // What makes a certificate an X509-SVID: the rules of the SPIFFE X509-SVID standard, one finding for each
 // broken one. The verifier refuses on the first error; `certs inspect` shows all of them.
 import { SallyportError } from '../core/errors.ts';
-import type { SpiffeId } from '../core/spiffe-id.ts';
+import type { SpiffeId, TrustDomain } from '../core/spiffe-id.ts';
 import { parseSpiffeId } from '../core/spiffe-id.ts';
 import type { Certificate } from './x509/certificate.ts';
 import { EMPTY_NAME } from './x509/certificate.ts';
@@ -123,6 +123,13 @@ function readLeafId(leaf: Certificate, error: (section: string, message: string)
     return null;
   }
   return parsed;
+}
+
+/** The trust domain that a signing certificate names as its own (section 3.2); null when it names none. */
+export function signingTrustDomain(ca: Certificate): TrustDomain | null {
+  const [uri, ...more] = ca.extensions.subjectAltName?.names.uris ?? [];
+  const parsed = uri === undefined || more.length > 0 ? '' : tryParse(uri);
+  return typeof parsed === 'string' ? null : parsed.trustDomain;
 }
 
 /** Section 3.2: the SPIFFE ID of a signing certificate, if there is one, has no path. */

@@ -324,6 +324,16 @@ describe('the first load', () => {
     expect(await problem).toMatchObject([{ severity: 'warning', code: 'LINT_IDENTITY_REVOKED' }]);
   });
 
+  test('a CA that names another trust domain than its bundle is a warning', async () => {
+    const other = await createAuthority({ trustDomain: 'b.example' });
+    writeSet(await ca.issue({ spiffeId: ID }));
+    write('c.pem', other.certificatePem);
+    const bundleFiles = { 'example.org': join(dir, 'ca.pem'), 'c.example': join(dir, 'c.pem') };
+    const source = await open({ bundleFiles });
+    expect(source.problems()).toMatchObject([{ severity: 'warning', code: 'LINT_BUNDLE_TRUST_DOMAIN' }]);
+    expect(source.problems()[0]?.message).toContain('says that it is of `b.example`');
+  });
+
   test('a key that others can read is a warning', async () => {
     writeSet(await ca.issue({ spiffeId: ID }));
     chmodSync(join(dir, 'tls.key'), 0o644);
