@@ -11,6 +11,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/*.test.ts', 'test/{unit,contract,conformance,property}/**/*.test.ts'],
           testTimeout: 20_000,
+          expect: { poll: { timeout: 10_000 } },
           // As image and systemd unit start Node: no session tickets (bench/check.ts wants none).
           execArgv: [`--openssl-config=${join(import.meta.dirname, 'deploy/openssl.cnf')}`],
         },
@@ -21,6 +22,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: { poll: { timeout: 10_000 } },
           // Most of a file's time is waiting for deadlines: three at once on two cores, and no more.
           maxWorkers: 3,
         },

@@ -75,7 +75,7 @@ const serialOf = (source: IssuerSource): string =>
   new X509Certificate(source.current()?.certificateChainPem ?? '').serialNumber.toLowerCase();
 const codesOf = (source: IssuerSource): string[] => source.problems().map(({ code }) => code);
 const renewed = (source: IssuerSource, times = 2): Promise<void> =>
-  expect.poll(() => serials.get(source)?.size, { timeout: 8_000 }).toBe(times);
+  expect.poll(() => serials.get(source)?.size).toBe(times);
 
 describe('the first SVID', () => {
   test('comes for a join token, over a connection known by its pin', async () => {
@@ -153,7 +153,7 @@ describe('the first SVID', () => {
       joinTokenFile: joinToken(),
       onWaiting: (problems) => waits.push(...problems.map(({ code }) => code)),
     });
-    await expect.poll(() => waits, { timeout: 5_000 }).toContain('ERR_ISSUER_CLIENT_NO_ATTESTATION');
+    await expect.poll(() => waits).toContain('ERR_ISSUER_CLIENT_NO_ATTESTATION');
     expect(waits[0]).toBe('ERR_ISSUER_CLIENT_REFUSED');
     expect(issuer.asked).toHaveLength(1);
     issuer.svid = good;
@@ -230,7 +230,7 @@ describe('a renewal', () => {
     await renewed(source);
     const seen = issuer.polls.length;
     issuer.cut(); // a new connection is told again
-    await expect.poll(() => issuer.polls.length, { timeout: 8_000 }).toBeGreaterThan(seen + 1);
+    await expect.poll(() => issuer.polls.length).toBeGreaterThan(seen + 1);
     expect(serials.get(source)?.size).toBe(2);
     issuer.publish();
     await renewed(source, 3);
@@ -327,7 +327,7 @@ describe('a renewal', () => {
     issuer.refuseCertificates = true;
     issuer.cut();
     const attested = (): unknown[] => issuer.asked.filter(({ serviceAccountToken }) => serviceAccountToken);
-    await expect.poll(attested, { timeout: 8_000 }).toHaveLength(2);
+    await expect.poll(attested).toHaveLength(2);
     await renewed(source);
   });
 
@@ -338,7 +338,7 @@ describe('a renewal', () => {
     const revoked = ca.issueCrl({ revokedSerials: [serialOf(source)] });
     issuer.publish({ crl: crlPem(revoked) });
     issuer.cut();
-    await expect.poll(() => codesOf(source), { timeout: 8_000 }).toContain('ERR_ISSUER_CLIENT_REFUSED');
+    await expect.poll(() => codesOf(source)).toContain('ERR_ISSUER_CLIENT_REFUSED');
     expect(source.current()?.crls.get('example.org')?.[0]?.revoked.size).toBe(1);
     expect(codesOf(source)).toContain('LINT_IDENTITY_REVOKED');
   });
@@ -380,7 +380,7 @@ describe('trust', () => {
     expect([...(restarted.current()?.bundles.keys() ?? [])]).toEqual(['example.org', 'b.example']);
     await issuer.listen();
     issuer.publish({ federated: { 'b.example': other.certificatePem } });
-    await expect.poll(() => restarted.material()?.sequence, { timeout: 8_000 }).toBe(4);
+    await expect.poll(() => restarted.material()?.sequence).toBe(4);
     expect(codesOf(restarted)).toEqual([]);
   });
 
@@ -389,7 +389,8 @@ describe('trust', () => {
     aheadMs = 2 * HOUR_MS;
     issuer.publish({ crl: crlPem(ca.issueCrl({ revokedSerials: ['01'], ttlMs: 24 * HOUR_MS })) });
     await expect.poll(() => source.current()?.crls.size).toBe(1);
-    expect(codesOf(source)).toContain('ERR_ISSUER_CLIENT_NO_ATTESTATION');
+    // The trust is taken first, then the renewal that became due is tried.
+    await expect.poll(() => codesOf(source)).toContain('ERR_ISSUER_CLIENT_NO_ATTESTATION');
   });
 
   test('of an issuer that was restored to an earlier sequence is followed', async () => {
@@ -399,7 +400,7 @@ describe('trust', () => {
     await issuer.stop();
     issuer.trust = trustJson(ca, 2, { crl: crlPem(ca.issueCrl({ revokedSerials: ['02'] })) });
     await issuer.listen();
-    await expect.poll(() => source.material()?.sequence, { timeout: 8_000 }).toBe(2);
+    await expect.poll(() => source.material()?.sequence).toBe(2);
     issuer.publish({ crl: '' });
     await expect.poll(() => source.current()?.crls.size).toBe(0);
   });
@@ -412,7 +413,7 @@ describe('trust', () => {
     await issuer.stop();
     await issuer.listen();
     const seen = issuer.polls.length;
-    await expect.poll(() => issuer.polls.length, { timeout: 8_000 }).toBeGreaterThan(seen + 1);
+    await expect.poll(() => issuer.polls.length).toBeGreaterThan(seen + 1);
     expect(told).toEqual([]);
   });
 });
@@ -430,7 +431,7 @@ describe('an issuer whose CA is another after a while', () => {
     const source = await withToken();
     const before = source.current();
     await renewCa();
-    await expect.poll(() => codesOf(source), { timeout: 8_000 }).toContain('ERR_ISSUER_CLIENT_UNVERIFIED');
+    await expect.poll(() => codesOf(source)).toContain('ERR_ISSUER_CLIENT_UNVERIFIED');
     expect(source.problems()[0]?.hint).toContain('a new join token of this issuer');
     expect(source.current()).toBe(before);
     expect(issuer.received).toBe('');
