@@ -4,7 +4,7 @@ import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { IDENTITY_FILE_BYTES_MAX } from '../certs/limits.ts';
 import type { FileContent } from '../certs/read-files.ts';
-import { SallyportError } from '../core/errors.ts';
+import { errorCode, SallyportError } from '../core/errors.ts';
 import { parseTrustDomain } from '../core/spiffe-id.ts';
 import { usage } from './args.ts';
 import type { Io } from './io.ts';
@@ -119,6 +119,3 @@ async function writeOutput(path: string, { text, secret }: OutputFile, force: bo
     await handle.close();
   }
 }
-
-const errorCode = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : String(error);

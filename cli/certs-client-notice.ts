@@ -1,10 +1,12 @@
 // How `sallyport certs client` tells a program that its files are new: a command, run without a shell, or a
 // signal to the process that a file names.
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
+import { errorCode } from '../core/errors.ts';
 import { usage } from './args.ts';
 
 /** Whom to tell. */
@@ -45,7 +47,7 @@ async function run(file: string, args: readonly string[]): Promise<string | null
     if (code === 0) return null;
     return `\`${file}\` ended with ${signal === null ? `exit code ${code}` : signal}`;
   } catch (error) {
-    return `\`${file}\` cannot be run: ${codeOf(error)}`;
+    return `\`${file}\` cannot be run: ${errorCode(error)}`;
   }
 }
 
@@ -57,9 +59,6 @@ async function signalTo(pidFile: string, signal: NodeJS.Signals): Promise<string
     process.kill(Number(text), signal);
     return null;
   } catch (error) {
-    return `${signal} cannot be sent to the process of \`${pidFile}\`: ${codeOf(error)}`;
+    return `${signal} cannot be sent to the process of \`${pidFile}\`: ${errorCode(error)}`;
   }
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : String(error);

@@ -3,7 +3,7 @@ import { access, chmod, constants, lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SetFile, writeFileSet } from '../certs/issuer-client/file-set.ts';
 import type { KeptSet } from '../certs/issuer-client/kept-set.ts';
-import { SallyportError } from '../core/errors.ts';
+import { errorCode, SallyportError } from '../core/errors.ts';
 
 /** Where to, and who may read the key. */
 export interface OutputFolder {
@@ -40,7 +40,7 @@ export async function writeOutputSet(set: KeptSet, folder: OutputFolder): Promis
   try {
     await writeFileSet(folder.out, files, { folderMode: FOLDER_MODE, gid: folder.gid });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = errorCode(error);
     throw new SallyportError('ERR_FILE', `\`${folder.out}\` cannot be written: ${code}`, {
       hint: 'the process must own it, and be a member of `--group`',
       cause: error,
@@ -59,7 +59,7 @@ export async function makeOutputFolder(out: string): Promise<void> {
     if (made !== undefined) await chmod(out, FOLDER_MODE); // whatever the umask
     await access(out, constants.W_OK | constants.X_OK);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const code = errorCode(cause);
     const file = code === 'EEXIST' || code === 'ENOTDIR';
     throw new SallyportError('ERR_FILE', `\`--out ${out}\` is no folder that can be written: ${code}`, {
       hint: file ? 'there is a file of that name; name a folder' : 'this user must be able to write there',

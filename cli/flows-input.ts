@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseDuration } from '../core/config/values.ts';
-import { type Diagnostic, formatDiagnostic, SallyportError } from '../core/errors.ts';
+import { type Diagnostic, errorCode, formatDiagnostic, SallyportError } from '../core/errors.ts';
 import { parseTrustDomain } from '../core/spiffe-id.ts';
 import type { Rest } from '../policy/flows/bounded.ts';
 import type { Edge } from '../policy/flows/edges.ts';
@@ -215,7 +215,7 @@ async function* fileChunks(file: string, path: string): AsyncGenerator<Uint8Arra
 }
 
 function unreadable(file: string, cause: unknown): SallyportError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  const code = errorCode(cause);
   const what = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${code}`;
   return new SallyportError('ERR_FLOWS_FILE', `\`${file}\` ${what}`, {
     hint: 'name a file with flow records (`flows.file` of the configuration), or `-` for standard input',

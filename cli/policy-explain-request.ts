@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { SallyportError } from '../core/errors.ts';
+import { errorCode, SallyportError } from '../core/errors.ts';
 import { usage } from './args.ts';
 import type { Io } from './io.ts';
 import { isRecord, parseRequestLines, type RequestLine, readRequestText } from './policy-requests.ts';
@@ -95,7 +95,7 @@ export async function findInLog({ id, log, labels }: LogQuery, io: Io): Promise<
         return { file: log, line: number, value: requestOfRecord(record, labels), text };
     }
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const code = errorCode(cause);
     throw new SallyportError('ERR_REQUEST_FILE', `\`${log}\` cannot be read: ${code}`, { cause });
   }
   throw new SallyportError('ERR_REQUEST_NOT_FOUND', `no line of \`${log}\` has the request id \`${id}\``, {

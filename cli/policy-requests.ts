@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
-import { type Diagnostic, SallyportError } from '../core/errors.ts';
+import { type Diagnostic, errorCode, SallyportError } from '../core/errors.ts';
 import { type JudgedRequest, readRequestJson } from '../policy/request-json.ts';
 import type { Io } from './io.ts';
 import type { PolicyInput } from './policy-input.ts';
@@ -24,7 +24,7 @@ export async function readRequestText(file: string, io: Io): Promise<string> {
   try {
     return await readFile(resolve(io.cwd, file), 'utf8');
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    const code = errorCode(cause);
     throw new SallyportError(
       'ERR_REQUEST_FILE',
       code === 'ENOENT' ? `\`${file}\` does not exist` : `\`${file}\` cannot be read: ${code}`,

@@ -4,7 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import type { SvidSource } from '../certs/source.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Config, type ResolvedWorkload, resolveWorkload } from '../core/config/config.ts';
-import { type Diagnostic, SallyportError } from '../core/errors.ts';
+import { type Diagnostic, errorCode, SallyportError } from '../core/errors.ts';
 import { createFilePolicySource, type PolicySource } from '../policy/source.ts';
 import type { Loader } from '../policy/worker-client.ts';
 import { readDescriptorUse } from '../proxy/descriptors.ts';
@@ -189,7 +189,7 @@ async function checkWritable(file: string): Promise<void> {
   try {
     await (await open(file, 'a', 0o640)).close();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = errorCode(error);
     const hint =
       code === 'ENOENT'
         ? 'make its folder, or change `flows.file`'

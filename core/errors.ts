@@ -39,6 +39,13 @@ export class SallyportError extends Error {
   }
 }
 
+/** The code of an error of Node's or ours, e.g. `ENOENT`; its text where it has none. */
+export const errorCode = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error);
+
+/** `error` itself, or what was thrown instead of one. */
+export const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+
 /** `file:line:column: severity: message [CODE]`, then the source line and the hint, indented. */
 export function formatDiagnostic(d: Diagnostic): string {
   const place = d.at

@@ -1,7 +1,7 @@
 // Reads policy files from paths: a folder is read recursively for .yaml, .yml and .json, in sorted order.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Diagnostic, SallyportError } from '../core/errors.ts';
+import { type Diagnostic, errorCode, SallyportError } from '../core/errors.ts';
 import { POLICY_FILE_CHARACTERS_MAX } from './limits.ts';
 import type { PolicyFile } from './parse.ts';
 
@@ -80,7 +80,7 @@ async function attempt<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    const code = errorCode(cause);
     const missing = code === 'ENOENT';
     throw new SallyportError(
       'ERR_POLICY_FILE',

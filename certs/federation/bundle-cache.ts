@@ -1,7 +1,7 @@
 // The last good bundle document on disk, so that a restart while the endpoint is down forgets nobody, and no
 // restart makes an older document acceptable again.
 import { open, rename, rm, writeFile } from 'node:fs/promises';
-import { SallyportError } from '../../core/errors.ts';
+import { errorCode, SallyportError } from '../../core/errors.ts';
 import type { TrustDomain } from '../../core/spiffe-id.ts';
 import {
   BUNDLE_DOCUMENT_BYTES_MAX,
@@ -73,15 +73,15 @@ export async function writeCache(file: string, key: CacheKey, cached: CachedDocu
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined); // the error below says what is wrong
-    throw unusable(file, `cannot be written: ${codeOf(error)}`);
+    throw unusable(file, `cannot be written: ${errorCode(error)}`);
   }
 }
 
 /** The bytes of `file`, which nobody else may have written; null when it does not exist. */
 async function readOwn(file: string): Promise<Buffer | null> {
   const handle = await open(file, 'r').catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return null;
-    throw unusable(file, `cannot be read: ${codeOf(error)}`);
+    if (errorCode(error) === 'ENOENT') return null;
+    throw unusable(file, `cannot be read: ${errorCode(error)}`);
   });
   if (handle === null) return null;
   try {
@@ -92,7 +92,7 @@ async function readOwn(file: string): Promise<Buffer | null> {
     if (size > FILE_BYTES_MAX) throw unusable(file, `has ${size} bytes`);
     return await handle.readFile();
   } catch (error) {
-    throw error instanceof SallyportError ? error : unusable(file, `cannot be read: ${codeOf(error)}`);
+    throw error instanceof SallyportError ? error : unusable(file, `cannot be read: ${errorCode(error)}`);
   } finally {
     await handle.close();
   }
@@ -110,6 +110,3 @@ const unusable = (file: string, why: string): SallyportError =>
   new SallyportError('ERR_BUNDLE_CACHE', `the bundle cache \`${file}\` ${why}`, {
     hint: 'its folder must be writable for this process alone; removing the file makes the proxy start without it',
   });
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : String(error);

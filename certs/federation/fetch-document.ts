@@ -1,11 +1,13 @@
 // One GET of a bundle document under the https_web profile (SPIFFE Federation section 5.2.1). undici is the
 // client, loaded by what imports this file: only when a bundle endpoint is configured. Its Client knows no
 // proxy variables of the environment and no cookies.
+
 import { isIP } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import tls from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, errors } from 'undici';
 import type { Clock } from '../../core/clock.ts';
+import { errorCode } from '../../core/errors.ts';
 import { BUNDLE_DOCUMENT_BYTES_MAX, BUNDLE_FETCH_MS_MAX, BUNDLE_REDIRECTS_MAX } from '../limits.ts';
 import { type EndpointUrl, readEndpointUrl } from './endpoint-url.ts';
 
@@ -176,7 +178,7 @@ const timeout = (): Fetched =>
 
 /** Why there is no answer: the network, or TLS. */
 function connectionFault(error: unknown): Fetched {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const code = errorCode(error);
   // Those of the system and of undici; the rest is OpenSSL's: verification errors, alerts, protocol errors.
   const system = code.startsWith('E') && !code.startsWith('ERR_') && code !== 'EPROTO';
   if (error instanceof errors.HTTPParserError || code === 'UND_ERR_HEADERS_OVERFLOW')

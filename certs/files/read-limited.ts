@@ -1,5 +1,7 @@
 // Identity files as bytes: each with a size limit, and each fault a diagnostic.
+
 import { readFile, stat } from 'node:fs/promises';
+import { errorCode } from '../../core/errors.ts';
 import { CRL_FILE_BYTES_MAX, IDENTITY_FILE_BYTES_MAX } from '../limits.ts';
 import { type FileContent, Findings } from '../read-files.ts';
 
@@ -18,7 +20,7 @@ export async function readLimited(
     }
     return { file, bytes: await readFile(file) };
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = errorCode(error);
     const hint =
       code === 'ENOENT'
         ? 'check the path, relative to the configuration file; `sallyport init` makes a working set'

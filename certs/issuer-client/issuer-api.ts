@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Agent, RequestOptions } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../core/clock.ts';
+import { asError } from '../../core/errors.ts';
 import { ISSUER_ANSWER_BYTES_MAX, ISSUER_ANSWER_MS_MAX } from '../limits.ts';
 import { connectIssuer, type IssuerAddress, type ShownSvid, unreachableError } from './connect.ts';
 import { IssuerClientError, reasonOf } from './problem.ts';
@@ -152,8 +153,7 @@ export class IssuerApi {
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     const [address, clock] = [this.#address, this.#clock];
     agent.createConnection = (_options, done) => {
-      const failed = (error: unknown): void =>
-        done?.(error instanceof Error ? error : new Error(String(error)), undefined as never);
+      const failed = (error: unknown): void => done?.(asError(error), undefined as never);
       connectIssuer({ address, clock, ...access() }).then((socket) => {
         connected(socket);
         done?.(null, socket);

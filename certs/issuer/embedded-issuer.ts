@@ -2,6 +2,7 @@
 // and looks at the schedule by a timer.
 import type { KeyObject } from 'node:crypto';
 import type { Timer } from '../../core/clock.ts';
+import { asError } from '../../core/errors.ts';
 import type { SpiffeId, TrustDomain } from '../../core/spiffe-id.ts';
 import { BUNDLE_CERTIFICATES_MAX, ENDED_ROWS_KEPT_MS, ISSUER_TICK_MS } from '../limits.ts';
 import { parseCertificate } from '../x509/certificate.ts';
@@ -221,8 +222,6 @@ export function guarded<T>(
     }
   };
 }
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 function checkBundle(
   trustDomain: TrustDomain,

@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { SallyportError } from '../../core/errors.ts';
+import { errorCode, SallyportError } from '../../core/errors.ts';
 import { SOCKET_PATH_BYTES_MAX } from './socket-address.ts';
 
 /** Whose socket it is, and where. */
@@ -108,8 +108,8 @@ function ownFolder(folder: string, mode: number): void {
   try {
     mkdirSync(folder, { mode });
   } catch (cause) {
-    if (codeOf(cause) !== 'EEXIST')
-      throw bad(`\`${folder}\` cannot be made: ${codeOf(cause)}`, HINT_FOLDER, cause);
+    if (errorCode(cause) !== 'EEXIST')
+      throw bad(`\`${folder}\` cannot be made: ${errorCode(cause)}`, HINT_FOLDER, cause);
   }
   const stat = statOf(folder); // of itself: a link is not followed
   if (stat === undefined || !stat.isDirectory()) throw bad(`\`${folder}\` is not a folder`, HINT_FOLDER);
@@ -154,9 +154,6 @@ function isName(name: string): boolean {
 
 const statOf = (path: string): BigIntStats | undefined =>
   lstatSync(path, { bigint: true, throwIfNoEntry: false });
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : String(error);
 
 const HINT_NAME = 'use 1 to 64 letters, digits, `.`, `_` and `-`, not beginning with a dot';
 const HINT_FOLDER = 'it must be a folder of the user of this process, in one that exists, and not a link';

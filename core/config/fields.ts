@@ -85,10 +85,6 @@ export function parsed<T>(parse: (text: string) => Parsed<T>, pattern: string) {
 /** `schema`, with what is read in its place when the key is absent. */
 export const withDefault = z.prefault;
 
-/** A list of at least one. */
-export const oneOrMore = <S extends z.core.SomeType>(item: S, max: number) =>
-  z.array(item).check(z.minLength(1), z.maxLength(max));
-
 /** Bounds and default as written in YAML. With `none`, that word is accepted and reads as Infinity. */
 interface Range {
   readonly default: string;

@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { type RequestOptions, request } from 'node:https';
-import { SallyportError } from '../../../core/errors.ts';
+import { errorCode, SallyportError } from '../../../core/errors.ts';
 import type { KubernetesConfig } from '../../../core/issuer-config/config.ts';
 import { KUBERNETES_ANSWER_BYTES_MAX, SERVICE_ACCOUNT_TOKEN_CHARACTERS_MAX } from '../../limits.ts';
 import { readPem } from '../../x509/pem.ts';
@@ -167,7 +167,7 @@ class FollowedFile {
       }
       return this.#text;
     } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+      const code = errorCode(cause);
       throw new SallyportError('ERR_ISSUER_KUBERNETES', `\`${this.#path}\` cannot be read: ${code}`, {
         hint: 'in a pod both files are in /var/run/secrets/kubernetes.io/serviceaccount',
         cause,

@@ -1,6 +1,6 @@
 // The secret that the keys of the CA are encrypted with: a file that nobody else may read.
 import { type FileHandle, open } from 'node:fs/promises';
-import { SallyportError } from '../../../core/errors.ts';
+import { errorCode, SallyportError } from '../../../core/errors.ts';
 import { SECRET_BYTES_MIN } from '../../limits.ts';
 
 const SECRET_BYTES_MAX = 4_096;
@@ -12,7 +12,7 @@ export async function readIssuerSecret(file: string): Promise<Buffer> {
   try {
     handle = await open(file, 'r');
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const code = errorCode(cause);
     throw refused(
       file,
       `cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code}`,

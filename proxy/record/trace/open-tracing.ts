@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../../core/clock.ts';
 import type { TracingConfig } from '../../../core/config/config.ts';
-import { SallyportError } from '../../../core/errors.ts';
+import { errorCode, SallyportError } from '../../../core/errors.ts';
 import type { Logger } from '../logger.ts';
 import type { RequestRecord, SpanSink, WorkloadName } from '../record.ts';
 import { Redaction } from '../redaction.ts';
@@ -79,7 +79,7 @@ async function readCa(file: string): Promise<string> {
     const pem = await readFile(file, 'latin1');
     if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = errorCode(error);
     throw caError(`\`${file}\` cannot be read: ${code}`, error);
   }
   throw caError(`\`${file}\` holds no certificate in PEM`);

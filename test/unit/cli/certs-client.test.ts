@@ -13,7 +13,7 @@ const io: Io = {
   err: () => undefined,
   color: false,
   isTty: false,
-  cwd: '/work',
+  cwd: '/somewhere',
   env: {},
 };
 const read = (line: string) => readClientOptions(line.split(' '), io);
@@ -25,12 +25,12 @@ describe('good arguments', () => {
     expect(await read(GOOD)).toEqual({
       address: { host: 'h', port: 1 },
       trustDomain: 'example.org',
-      joinTokenFile: '/work/t',
+      joinTokenFile: '/somewhere/t',
       serviceAccountTokenFile: undefined,
       bundleFile: undefined,
       keyType: 'ec-p256',
-      out: '/work/o',
-      stateDirectory: '/work/o/.issuer',
+      out: '/somewhere/o',
+      stateDirectory: '/somewhere/o/.issuer',
       keyMode: 0o600,
       gid: null,
       notice: null,
@@ -43,14 +43,14 @@ describe('good arguments', () => {
   test.each([
     { line: '--issuer [::1]:8444', expect: { address: { host: '::1', port: 8444 } } },
     { line: '--issuer 10.0.0.5:65535', expect: { address: { host: '10.0.0.5', port: 65_535 } } },
-    { line: '--state s', expect: { stateDirectory: '/work/s' } },
+    { line: '--state s', expect: { stateDirectory: '/somewhere/s' } },
     { line: '--key-type rsa-3072', expect: { keyType: 'rsa-3072' } },
     { line: '--key-mode 440', expect: { keyMode: 0o440 } },
     { line: '--group root', expect: { gid: 0 } },
     { line: '--group 1000', expect: { gid: 1000 } },
     {
       line: '--signal p:SIGHUP',
-      expect: { notice: { kind: 'signal', pidFile: '/work/p', signal: 'SIGHUP' } },
+      expect: { notice: { kind: 'signal', pidFile: '/somewhere/p', signal: 'SIGHUP' } },
     },
   ])('$line', async ({ line, expect: expected }) => {
     expect(await read(`${GOOD} ${line}`)).toMatchObject(expected);
