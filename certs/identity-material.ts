@@ -6,8 +6,10 @@ import { type FileContent, type Findings, place, readCertificates, readPrivateKe
 import { readTrust, type TrustMaterial } from './read-trust.ts';
 import type { IdentityState } from './source.ts';
 import { allowsPurpose, leafFindings } from './svid.ts';
+import type { TrustBundle } from './trust-bundle.ts';
 import { createPeerVerifier, type PeerVerdict, type TrustState } from './verify.ts';
 import type { Certificate } from './x509/certificate.ts';
+import { mayIssue } from './x509/path.ts';
 import { writePem } from './x509/pem.ts';
 
 /** Everything that makes up an identity, as delivered: read from files, or received and written as PEM. */
@@ -63,6 +65,7 @@ export function verifyIdentity(
   return {
     spiffeId,
     certificateChainPem: chain.map(toPem).join(''),
+    presentedChainPem: presentedChain(chain, bundles.get(spiffeId.trustDomain)).map(toPem).join(''),
     privateKeyPem: key.export({ format: 'pem', type: 'pkcs8' }).toString(),
     notBeforeMs: verdict.identity.notBeforeMs,
     notAfterMs: verdict.identity.notAfterMs,
@@ -70,6 +73,21 @@ export function verifyIdentity(
     trustAnchorsPem: trustAnchorsPem(bundles, spiffeId.trustDomain),
     crls,
   };
+}
+
+/**
+ * `chain` as handshakes show it. To a leaf alone OpenSSL adds what leads to an anchor, and to find that it
+ * verifies the leaf anew in every handshake, a tenth of what the handshake costs: so the CA is added here.
+ */
+export function presentedChain(
+  chain: readonly Certificate[],
+  bundle: TrustBundle | undefined,
+): readonly Certificate[] {
+  const [leaf, ...intermediates] = chain;
+  if (leaf === undefined || intermediates.length > 0) return chain;
+  const named = bundle?.bySubject.get(leaf.issuer) ?? [];
+  const issuer = named.find((anchor) => mayIssue(anchor, leaf));
+  return issuer === undefined ? chain : [leaf, issuer];
 }
 
 /**

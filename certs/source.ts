@@ -14,6 +14,8 @@ export interface IdentityState extends TrustState {
   readonly spiffeId: SpiffeId;
   /** Leaf first. */
   readonly certificateChainPem: string;
+  /** What handshakes show: the chain, behind a leaf alone its CA; see presentedChain. */
+  readonly presentedChainPem: string;
   /** PKCS#8. Never logged. */
   readonly privateKeyPem: string;
   /** Of the own path: latest notBefore, earliest notAfter. */

@@ -60,6 +60,7 @@ export function createPeerVerifier(
     purpose: options.purpose,
     memo: createSignatureMemo(),
     intermediates: new Map(),
+    anchors: anchorsOf(state),
   };
   return {
     verify(chain, nowMs, leafGraceMs = 0) {
@@ -94,6 +95,8 @@ interface Context {
   readonly memo: SignatureMemo;
   /** Intermediates of paths that held, by fingerprint. Only saves work: each path is validated in full. */
   readonly intermediates: Map<string, Certificate>;
+  /** Many peers send their root too. The same holds: as sent, it is one more intermediate. */
+  readonly anchors: ReadonlyMap<string, Certificate>;
 }
 
 interface VerifiedLeaf {
@@ -108,7 +111,7 @@ function verifyChain(
   times: Pick<PathRequest, 'nowMs' | 'leafGraceMs'>,
   context: Context,
 ): VerifiedLeaf | CertificateFault {
-  const certificates = parseChain(chain, leafFingerprint, context.intermediates);
+  const certificates = parseChain(chain, leafFingerprint, context);
   if ('reason' in certificates) return certificates;
   const [leaf, ...intermediates] = certificates;
   const { spiffeId, findings } = leafFindings(leaf);
@@ -151,6 +154,11 @@ function verifyChain(
   return { identity, verdict: { ok: true, identity }, validUntilMs: path.validUntilMs };
 }
 
+function anchorsOf({ bundles }: TrustState): Map<string, Certificate> {
+  const all = [...bundles.values()].flatMap(({ anchors }) => anchors);
+  return new Map(all.map((anchor) => [anchor.fingerprintSha256, anchor]));
+}
+
 function remember(known: Map<string, Certificate>, ca: Certificate): void {
   if (known.has(ca.fingerprintSha256)) return;
   if (known.size >= KNOWN_INTERMEDIATES_MAX) known.delete(known.keys().next().value ?? '');
@@ -160,7 +168,7 @@ function remember(known: Map<string, Certificate>, ca: Certificate): void {
 function parseChain(
   chain: readonly Buffer[],
   leafFingerprint: string,
-  known: ReadonlyMap<string, Certificate>,
+  { intermediates, anchors }: Context,
 ): [Certificate, ...Certificate[]] | CertificateFault {
   if (chain.length > CHAIN_CERTIFICATES_MAX)
     return refuse(
@@ -174,7 +182,8 @@ function parseChain(
   for (const [i, der] of chain.entries()) {
     try {
       const fingerprint = i === 0 ? leafFingerprint : fingerprintOf(der);
-      parsed.push(known.get(fingerprint) ?? parseCertificate(der, fingerprint));
+      const known = intermediates.get(fingerprint) ?? anchors.get(fingerprint);
+      parsed.push(known ?? parseCertificate(der, fingerprint));
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
       return refuse(

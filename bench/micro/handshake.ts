@@ -120,6 +120,7 @@ function stateOf(authority: Authority, own: IssuedSvid): IdentityState {
     generation: 1,
     spiffeId: own.spiffeId,
     certificateChainPem: own.chainPem,
+    presentedChainPem: own.chainPem + authority.certificatePem,
     privateKeyPem: own.privateKeyPem ?? '',
     notBeforeMs: 0,
     notAfterMs: own.notAfterMs,

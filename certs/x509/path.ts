@@ -123,7 +123,7 @@ function takeStep(search: Search): boolean {
 }
 
 /** Key identifiers, when both are there, tell CAs of one name apart (RFC 5280 section 4.2.1.1). */
-function mayIssue(issuer: Certificate, child: { readonly extensions: Certificate['extensions'] }): boolean {
+export function mayIssue(issuer: Certificate, child: Certificate): boolean {
   return sameKeyId(issuer.extensions.subjectKeyId, child.extensions.authorityKeyId);
 }
 

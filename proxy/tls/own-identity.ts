@@ -28,7 +28,7 @@ const TLS12_CIPHERS =
  */
 export function createOwnIdentity(state: IdentityState, minVersion: TlsVersion): OwnIdentity {
   const context = tls.createSecureContext({
-    cert: state.certificateChainPem,
+    cert: state.presentedChainPem,
     key: state.privateKeyPem,
     ca: [...state.trustAnchorsPem],
     allowPartialTrustChain: true,

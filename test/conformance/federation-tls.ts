@@ -56,6 +56,7 @@ export async function startTlsStage(own: IssuedSvid): Promise<TlsStage> {
         generation: 1,
         spiffeId: own.spiffeId,
         certificateChainPem: own.chainPem,
+        presentedChainPem: own.chainPem,
         privateKeyPem: own.privateKeyPem ?? '',
         notBeforeMs: 0,
         notAfterMs: own.notAfterMs,
