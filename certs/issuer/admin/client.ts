@@ -1,6 +1,6 @@
 // The other end of the admin socket, for the command line.
 import { type IncomingMessage, request } from 'node:http';
-import { SallyportError } from '../../../core/errors.ts';
+import { asError, SallyportError } from '../../../core/errors.ts';
 
 /** Reads values of an answer; the answer is our own issuer's, but perhaps of another version. */
 export class AdminAnswer {
@@ -89,14 +89,14 @@ const ANSWER_MS_MAX = 60_000;
 /** One answer. @throws ERR_ISSUER_NOT_RUNNING, the issuer's own errors */
 export async function askAdmin(socket: string, asked: AdminRequest): Promise<AdminAnswer> {
   let text = '';
-  for await (const chunk of await answerOf(socket, asked)) text += chunk;
+  for await (const chunk of answerOf(socket, asked)) text += chunk;
   return new AdminAnswer(parse(text));
 }
 
 /** The lines of an answer, as they come. @throws ERR_ISSUER_NOT_RUNNING, the issuer's own errors */
 export async function* askAdminLines(socket: string, asked: AdminRequest): AsyncGenerator<AdminAnswer> {
   let rest = '';
-  for await (const chunk of await answerOf(socket, asked)) {
+  for await (const chunk of answerOf(socket, asked)) {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) yield new AdminAnswer(parse(line));
@@ -104,9 +104,20 @@ export async function* askAdminLines(socket: string, asked: AdminRequest): Async
   if (rest !== '') throw strange('end');
 }
 
-async function answerOf(socketPath: string, { path, body }: AdminRequest): Promise<IncomingMessage> {
+/** The pieces of an answer that is no error. */
+async function* answerOf(socketPath: string, asked: AdminRequest): AsyncGenerator<string> {
+  const response = await responseTo(socketPath, asked);
+  const pieces = piecesOf(socketPath, response);
+  if (response.statusCode === 200) return yield* pieces;
+  let said = '';
+  for await (const piece of pieces) said += piece;
+  const answer = new AdminAnswer(parse(said));
+  throw new SallyportError(answer.text('code'), answer.text('title'), { hint: answer.text('hint') });
+}
+
+function responseTo(socketPath: string, { path, body }: AdminRequest): Promise<IncomingMessage> {
   const text = body === undefined ? '' : JSON.stringify(body);
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(ANSWER_MS_MAX);
     const method = body === undefined ? 'GET' : 'POST';
     const headers = { host: 'issuer', 'content-length': Buffer.byteLength(text) };
@@ -114,12 +125,16 @@ async function answerOf(socketPath: string, { path, body }: AdminRequest): Promi
     asked.on('error', (error) => reject(unreachable(socketPath, error)));
     asked.end(text);
   });
+}
+
+/** The body, to its end: an issuer may be stopped in the middle of it. */
+async function* piecesOf(socketPath: string, response: IncomingMessage): AsyncGenerator<string> {
   response.setEncoding('utf8');
-  if (response.statusCode === 200) return response;
-  let said = '';
-  for await (const chunk of response) said += chunk;
-  const answer = new AdminAnswer(parse(said));
-  throw new SallyportError(answer.text('code'), answer.text('title'), { hint: answer.text('hint') });
+  try {
+    for await (const piece of response) yield String(piece);
+  } catch (error) {
+    throw unreachable(socketPath, asError(error));
+  }
 }
 
 function parse(text: string): unknown {

@@ -102,18 +102,21 @@ async function sendLines(response: ServerResponse, lines: Iterable<unknown>): Pr
   for (const line of lines) {
     piece += `${JSON.stringify(line)}\n`;
     if (piece.length < PIECE_CHARACTERS) continue;
-    const room = response.write(piece);
-    piece = '';
-    if (!room) await untilWritable(response);
     if (response.destroyed) return;
+    if (!response.write(piece)) await untilWritable(response);
+    piece = '';
   }
   response.end(piece);
 }
 
+/** Also when nobody reads any more. */
 const untilWritable = (response: ServerResponse): Promise<void> =>
   new Promise((resolve) => {
-    response.once('drain', resolve);
-    response.once('close', resolve);
+    const go = (): void => {
+      response.off('drain', go).off('close', go);
+      resolve();
+    };
+    response.on('drain', go).on('close', go);
   });
 
 const NOBODY = 'admin socket';
