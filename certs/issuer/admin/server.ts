@@ -1,10 +1,11 @@
 // The admin socket: HTTP on a Unix socket of mode 0600 in the state folder. Who may write to it is the
 // operator; there is no other way to make a join token, to revoke, or to rotate.
 import { chmod, unlink } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import type { Clock } from '../../../core/clock.ts';
 import { SallyportError } from '../../../core/errors.ts';
+import { bind } from '../../bind.ts';
 import { ISSUER_HEAD_BYTES_MAX } from '../../limits.ts';
 import { writePem } from '../../x509/pem.ts';
 import { type Answer, answerTo, json, problem, send } from '../http/answer.ts';
@@ -49,7 +50,13 @@ export async function listenAdmin(path: string, deps: AdminDeps): Promise<AdminS
   const server = createServer({ maxHeaderSize: ISSUER_HEAD_BYTES_MAX }, (request, response) => {
     void serve(request, response, deps);
   });
-  await bind(server, path);
+  await bind(server, { path }, (cause) => {
+    const message = `cannot make the socket \`${path}\`: ${cause.message}`;
+    const hint = 'the user of this process needs the folder `state` for itself';
+    return new SallyportError('ERR_LISTEN_FAILED', message, { hint, cause });
+  });
+  // Until here the state folder alone keeps others away: it has mode 0700, or the issuer does not open it.
+  await chmod(path, 0o600);
   server.on('error', (error) => deps.problem('the admin socket failed', error));
   return {
     close: () =>
@@ -179,23 +186,4 @@ async function removeStale(path: string): Promise<void> {
       hint: 'one process serves a state folder; stop it, or choose another `state`',
     });
   await unlink(path).catch(() => undefined); // nothing there is the normal case; `listen` tells of the rest
-}
-
-async function bind(server: Server, path: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const failed = (cause: Error): void =>
-      reject(
-        new SallyportError('ERR_LISTEN_FAILED', `cannot make the socket \`${path}\`: ${cause.message}`, {
-          hint: 'the user of this process needs the folder `state` for itself',
-          cause,
-        }),
-      );
-    server.once('error', failed);
-    server.listen(path, () => {
-      server.off('error', failed);
-      resolve();
-    });
-  });
-  // Until here the state folder alone keeps others away: it has mode 0700, or the issuer does not open it.
-  await chmod(path, 0o600);
 }

@@ -1,10 +1,9 @@
 // The issuer's HTTPS listener: a TLS handshake, then HTTP/1.1 by node:http, each request with the SVID of who
 // asks judged anew. Limits hold before anything is parsed; what is not understood is refused.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../../core/clock.ts';
-import { SallyportError } from '../../../core/errors.ts';
+import { bindAddress } from '../../bind.ts';
 import { ISSUER_HEAD_BYTES_MAX, ISSUER_IDLE_MS_MAX, ISSUER_REQUEST_MS_MAX } from '../../limits.ts';
 import type { PeerIdentity } from '../../verify.ts';
 import { type Answer, answerTo, problem, send } from './answer.ts';
@@ -66,7 +65,7 @@ export async function listenHttps(options: HttpServerOptions): Promise<HttpServe
       },
     },
   );
-  const port = await bind(listener, options.address);
+  const port = await bindAddress(listener.server, options.address, 'listen.address');
   listener.server.on('error', (error) => events.problem('the listener failed', error));
   return { port, close: (drainMs) => drain({ listener, callers, clock }, options.routes, drainMs) };
 }
@@ -164,24 +163,6 @@ function judgeAgain(
   if (identity === null) return { refused: false, caller: null };
   const verdict = own().callers.verify(chain, clock.now());
   return verdict.ok ? { refused: false, caller: verdict.identity } : { refused: true, caller: null };
-}
-
-function bind({ server }: TlsListener, address: { host: string; port: number }): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void =>
-      reject(
-        new SallyportError(
-          'ERR_LISTEN_FAILED',
-          `cannot listen on \`${address.host}:${address.port}\` (\`listen.address\`): ${cause.message}`,
-          { hint: 'another process may listen there; `ss -ltnp` names it', cause },
-        ),
-      );
-    server.once('error', failed);
-    server.listen(address, () => {
-      server.off('error', failed);
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
 }
 
 async function drain(

@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../../../core/clock.ts';
 import { ISSUER_HANDSHAKE_MS_MAX } from '../../limits.ts';
 import type { PeerIdentity } from '../../verify.ts';
 import { chainOf, opensslError, verifyPeer } from '../../verify-peer.ts';
-import { AddressShares } from './address-shares.ts';
+import { CountedSockets } from './counted-sockets.ts';
 import type { ListenerIdentity } from './listener-identity.ts';
 
 /** A connection after its handshake. */
@@ -42,30 +42,15 @@ export interface TlsListener {
 
 /** Makes the listener. */
 export function createTlsListener(options: TlsListenerOptions, events: ListenerEvents): TlsListener {
-  const open = new Set<net.Socket>();
   const { connectionsMax: totalMax, connectionsPerAddressMax: perAddressMax } = options;
-  const shares = new AddressShares({ totalMax, perAddressMax });
+  const sockets = new CountedSockets({ totalMax, perAddressMax });
   const server = net.createServer({ noDelay: true }, (raw) => {
     const address = raw.remoteAddress ?? '';
-    const giveBack = shares.take(address);
-    if (giveBack === null) {
-      raw.destroy();
-      return events.handshake('connection-limit');
-    }
-    open.add(raw);
-    raw.once('close', () => {
-      open.delete(raw);
-      giveBack();
-    });
+    if (!sockets.admit(raw)) return events.handshake('connection-limit');
     raw.on('error', () => raw.destroy()); // a caller that hung up; `close` follows
     shakeHands(raw, address, options, events);
   });
-  return {
-    server,
-    destroyAll: () => {
-      for (const socket of open) socket.destroy();
-    },
-  };
+  return { server, destroyAll: () => sockets.destroyAll() };
 }
 
 function shakeHands(
