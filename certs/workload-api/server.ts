@@ -5,11 +5,13 @@ import http2 from 'node:http2';
 import { dirname } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../../core/clock.ts';
 import type { Diagnostic } from '../../core/errors.ts';
+import { bind } from '../bind.ts';
 import { GRPC_HEADER_BYTES_MAX, WORKLOAD_API_CONNECTIONS_MAX, WORKLOAD_API_STREAMS_MAX } from '../limits.ts';
 import { Call } from './call.ts';
 import type { WorkloadFeed } from './feed.ts';
 import { GRPC } from './grpc-status.ts';
 import {
+  bindRefused,
   handOver,
   prepareSocket,
   removeFolder,
@@ -96,19 +98,25 @@ class Server implements WorkloadApiServer {
 
   async listen(path: string): Promise<void> {
     this.path = path;
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ path }, () => resolve());
-    });
+    await bind(this.#server, { path }, (cause) => bindRefused(path, cause));
+    this.#server.on('error', () => undefined); // one connection less: there was no memory, or no descriptor
     try {
       this.#socket = handOver(path, this.#options);
     } catch (error) {
       await this.close();
       throw error;
     }
-    this.#events = watch(dirname(path), { persistent: false }, () => this.#look());
-    this.#events.on('error', () => undefined); // the folder is gone: the poll says so
+    this.#events = this.#watch(dirname(path));
     this.#pollLater();
+  }
+
+  #watch(folder: string): FSWatcher | undefined {
+    try {
+      const events = watch(folder, { persistent: false }, () => this.#look());
+      return events.on('error', () => undefined); // the folder is gone: the poll says so
+    } catch {
+      return undefined; // out of inotify watches: the poll is what remains
+    }
   }
 
   close(): Promise<void> {

@@ -45,16 +45,23 @@ const SOCKET_NAME = 'api.sock';
  * @throws ERR_WORKLOAD_API_SOCKET
  */
 export async function prepareSocket({ directory, name, uid }: SocketPlace): Promise<string> {
-  if (!isName(name)) throw bad(`\`${name}\` cannot be the name of a socket`, HINT_NAME);
+  if (!isName(name)) throw refused(`\`${name}\` cannot be the name of a socket`, HINT_NAME);
   const folder = join(directory, name);
   const path = join(folder, SOCKET_NAME);
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX)
-    throw bad(`\`${path}\` has more than ${SOCKET_PATH_BYTES_MAX} bytes`, 'the system allows no longer path');
+    throw refused(
+      `\`${path}\` has more than ${SOCKET_PATH_BYTES_MAX} bytes`,
+      'the system allows no longer path',
+    );
   ownFolder(directory, PASSABLE_MODE);
   ownFolder(folder, CLOSED_MODE);
   await removeStale(path, uid);
   return path;
 }
+
+/** What a socket that cannot be bound at `path` is to people. */
+export const bindRefused = (path: string, cause: Error): SallyportError =>
+  refused(`\`${path}\` cannot be made: ${errorCode(cause)}`, HINT_FOLDER, cause);
 
 /**
  * Gives the bound socket at `path` to its workload, and lets it through. @throws ERR_WORKLOAD_API_SOCKET
@@ -65,7 +72,7 @@ export function handOver(path: string, { directory, name, uid, gid }: SocketPlac
     lchownSync(path, uid, gid);
   } catch (cause) {
     const hint = 'only root, or a process with CAP_CHOWN, can give a socket to another user';
-    throw bad(`\`${path}\` cannot be given to user ${uid}, group ${gid}`, hint, cause);
+    throw refused(`\`${path}\` cannot be given to user ${uid}, group ${gid}`, hint, cause);
   }
   const identity = new SocketIdentity(path);
   chmodSync(join(directory, name), PASSABLE_MODE);
@@ -109,14 +116,14 @@ function ownFolder(folder: string, mode: number): void {
     mkdirSync(folder, { mode });
   } catch (cause) {
     if (errorCode(cause) !== 'EEXIST')
-      throw bad(`\`${folder}\` cannot be made: ${errorCode(cause)}`, HINT_FOLDER, cause);
+      throw refused(`\`${folder}\` cannot be made: ${errorCode(cause)}`, HINT_FOLDER, cause);
   }
   const stat = statOf(folder); // of itself: a link is not followed
-  if (stat === undefined || !stat.isDirectory()) throw bad(`\`${folder}\` is not a folder`, HINT_FOLDER);
+  if (stat === undefined || !stat.isDirectory()) throw refused(`\`${folder}\` is not a folder`, HINT_FOLDER);
   if (Number(stat.uid) !== process.geteuid?.())
-    throw bad(`\`${folder}\` belongs to user ${stat.uid}`, HINT_FOLDER);
+    throw refused(`\`${folder}\` belongs to user ${stat.uid}`, HINT_FOLDER);
   if ((Number(stat.mode) & OTHERS_WRITE) !== 0)
-    throw bad(
+    throw refused(
       `\`${folder}\` can be written by others`,
       'run `chmod go-w` on it, and look who has been there',
     );
@@ -129,8 +136,8 @@ async function removeStale(path: string, uid: number): Promise<void> {
   if (stat === undefined) return;
   const owner = Number(stat.uid);
   if (!stat.isSocket() || (owner !== uid && owner !== process.geteuid?.()))
-    throw bad(`\`${path}\` is not a socket of ours`, 'remove it, and look who made it');
-  if (await isServed(path)) throw bad(`\`${path}\` is served already`, 'one process serves a socket');
+    throw refused(`\`${path}\` is not a socket of ours`, 'remove it, and look who made it');
+  if (await isServed(path)) throw refused(`\`${path}\` is served already`, 'one process serves a socket');
   unlinkSync(path);
 }
 
@@ -158,5 +165,5 @@ const statOf = (path: string): BigIntStats | undefined =>
 const HINT_NAME = 'use 1 to 64 letters, digits, `.`, `_` and `-`, not beginning with a dot';
 const HINT_FOLDER = 'it must be a folder of the user of this process, in one that exists, and not a link';
 
-const bad = (message: string, hint: string, cause?: unknown): SallyportError =>
+const refused = (message: string, hint: string, cause?: unknown): SallyportError =>
   new SallyportError('ERR_WORKLOAD_API_SOCKET', message, { hint, cause });
