@@ -45,15 +45,17 @@ export class CaLife {
     return this.status();
   }
 
-  /** Does what is due: at most one step of each kind. */
+  /** Does what is due. What keeps peers going comes first, and what might be refused at every tick last. */
   tick(): void {
-    const { clock } = this.#parts;
+    const { authorities, clock } = this.#parts;
     const nowMs = clock.now();
-    const due = (atMs: number | null): boolean => atMs !== null && nowMs >= atMs;
-    if (due(this.status().prepareAtMs)) this.step({ step: 'prepare', author: SCHEDULE, force: false });
-    if (due(this.status().activateAtMs)) this.step({ step: 'activate', author: SCHEDULE, force: false });
-    if (due(this.status().retireAtMs)) this.step({ step: 'retire', author: SCHEDULE, force: false });
+    authorities.refresh();
     this.#signCrls(nowMs);
+    // Room is made before `prepare` needs it; what `activate` replaces may have nothing to wait for.
+    for (const step of ['retire', 'prepare', 'activate', 'retire'] as const) {
+      const atMs = this.status()[`${step}AtMs`];
+      if (atMs !== null && nowMs >= atMs) this.step({ step, author: SCHEDULE, force: false });
+    }
   }
 
   #prepare(author: string, nowMs: number): void {

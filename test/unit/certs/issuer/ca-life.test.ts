@@ -2,6 +2,7 @@
 // itself over years, and across restarts in the middle.
 import { describe, expect, test } from 'vitest';
 import type { CaStep } from '../../../../certs/issuer/issuer.ts';
+import { ROOTS_MAX } from '../../../../certs/limits.ts';
 import { parseCertificate } from '../../../../certs/x509/certificate.ts';
 import { parseCrl } from '../../../../certs/x509/crl.ts';
 import {
@@ -187,4 +188,22 @@ describe('CRLs', () => {
     const subjects = rootsDer.map((der) => parseCertificate(der).subject);
     expect(crlsDer.map((der) => parseCrl(der).issuer)).toEqual(subjects);
   });
+});
+
+test('an issuer that was off with as many roots as there may be catches up', async () => {
+  const t = await openTestIssuer({ overlapMs: 0, caTtlMs: 30 * DAY_MS });
+  for (let i = 1; i < ROOTS_MAX; i++) {
+    t.join();
+    t.issuer.rotateCa('prepare', 'test');
+    t.issuer.rotateCa('activate', 'test');
+  }
+  expect(t.issuer.trust().rootsDer).toHaveLength(ROOTS_MAX);
+  t.clock.nowMs += 20 * DAY_MS; // beyond the half of the active one's life
+  const { issuer, problems } = await t.reopen();
+  expect(issuer.trust().crlsDer.map((der) => parseCrl(der).nextUpdateMs > t.clock.nowMs)).not.toContain(
+    false,
+  );
+  pass(t.clock, 10 * 60_000, 30_000);
+  expect(problems).toEqual([]);
+  expect(issuer.caStatus().authorities.map((ca) => ca.state)).toEqual(['active', 'prepared']);
 });
