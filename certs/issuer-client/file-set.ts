@@ -34,16 +34,15 @@ export async function writeFileSet(dir: string, files: readonly SetFile[], acces
   const current = await currentSet(dir);
   const set = `${SET}${String(numberOf(newest) + 1).padStart(SET_DIGITS, '0')}`;
   const folder = join(dir, set);
-  const made = new Set<string>();
-  await makeFolder(folder, access); // a link that somebody put there is not followed: EEXIST
-  for (const file of files) {
-    const parent = dirname(join(folder, file.name));
-    if (parent !== folder && !made.has(parent)) await makeFolder(parent, access);
-    made.add(parent);
-    await writeSynced(join(folder, file.name), file, access);
+  await mkdir(folder, { mode: 0o700 }); // a link that somebody put there is not followed: EEXIST
+  try {
+    await writeSet(folder, files, access);
+    await replaceLink(join(dir, DATA), set);
+  } catch (error) {
+    // Whoever tries again and again, on a full disk perhaps, must not leave a key at every try.
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined); // `error` says what is wrong
+    throw error;
   }
-  await syncFolder(folder);
-  await replaceLink(join(dir, DATA), set);
   await linkNames(dir, files);
   await syncFolder(dir);
   // The one before stays for those who resolved it a moment ago, and to fall back to.
@@ -74,8 +73,23 @@ const numberOf = (set: string | undefined): number => {
 /** The name of the current set; empty when there is none. */
 const currentSet = (dir: string): Promise<string> => readlink(join(dir, DATA)).catch(() => '');
 
-async function makeFolder(path: string, { folderMode, gid }: SetAccess): Promise<void> {
-  await mkdir(path, { mode: 0o700 });
+/** Fills `folder`, which nobody else can enter yet. */
+async function writeSet(folder: string, files: readonly SetFile[], access: SetAccess): Promise<void> {
+  const made = new Set([folder]);
+  await giveFolder(folder, access);
+  for (const file of files) {
+    const parent = dirname(join(folder, file.name));
+    if (!made.has(parent)) {
+      await mkdir(parent, { mode: 0o700 });
+      await giveFolder(parent, access);
+    }
+    made.add(parent);
+    await writeSynced(join(folder, file.name), file, access);
+  }
+  await syncFolder(folder);
+}
+
+async function giveFolder(path: string, { folderMode, gid }: SetAccess): Promise<void> {
   const handle = await open(path, 'r');
   try {
     if (gid !== null) await handle.chown(-1, gid);

@@ -22,7 +22,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Authority, createAuthority } from '../../../../certs/authority/authority.ts';
-import { fileSets, type SetFile, writeFileSet } from '../../../../certs/issuer-client/file-set.ts';
+import {
+  fileSets,
+  type SetAccess,
+  type SetFile,
+  writeFileSet,
+} from '../../../../certs/issuer-client/file-set.ts';
 import { type KeptSet, keepSet, loadKept } from '../../../../certs/issuer-client/kept-set.ts';
 import { ID } from '../make-certificate.ts';
 
@@ -80,6 +85,24 @@ describe('a set of files', () => {
     await writeFileSet(dir, [file('a', '2')], ACCESS);
     await writeFileSet(dir, [file('a', '3')], ACCESS);
     expect(read('a')).toBe('3');
+  });
+
+  test.each<{ name: string; harm: () => void; files: SetFile[]; access?: SetAccess }>([
+    { name: 'a file', harm: () => undefined, files: [file('a', '2'), file(`b/${'x'.repeat(300)}`, '2')] },
+    { name: 'the link', harm: () => void mkdirSync(join(dir, '..data_next')), files: [file('a', '2')] },
+    {
+      name: 'its group',
+      harm: () => undefined,
+      files: [file('a', '2')],
+      access: { ...ACCESS, gid: 2 ** 33 },
+    },
+  ])('that fails at $name leaves nothing of itself', async ({ harm, files, access = ACCESS }) => {
+    await writeFileSet(dir, [file('a', '1')], ACCESS);
+    harm();
+    const before = readdirSync(dir);
+    for (let i = 0; i < 3; i++) await expect(writeFileSet(dir, files, access)).rejects.toThrow();
+    expect(readdirSync(dir)).toEqual(before);
+    expect(read('a')).toBe('1');
   });
 
   test('a reader who resolved the link before sees one set', async () => {
