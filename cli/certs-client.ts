@@ -1,6 +1,8 @@
 // `sallyport certs client`: an SVID from the embedded issuer, kept new in files for a program that knows
 // nothing of it. What spiffe-helper does for SPIRE.
 import { type IssuerSource, openIssuerSource } from '../certs/issuer-client/issuer-source.ts';
+import { sleep } from '../certs/issuer-client/wait.ts';
+import { systemClock } from '../core/clock.ts';
 import { type Diagnostic, formatDiagnostic, SallyportError } from '../core/errors.ts';
 import { give } from './certs-client-notice.ts';
 import { type ClientOptions, readClientOptions } from './certs-client-options.ts';
@@ -9,6 +11,8 @@ import type { Io, Verb } from './io.ts';
 import { StopSignals } from './proxy-events.ts';
 
 export { CERTS_CLIENT_USAGE } from './certs-client-options.ts';
+
+const WRITE_AGAIN_MS = 5_000;
 
 /** One line of what happens. */
 type Tell = (
@@ -73,7 +77,10 @@ async function runOn(
     writing = true;
     while (again && !stop.aborted) {
       again = false;
-      await write(source, options, tell);
+      if (await write(source, options, tell)) continue;
+      // The next change may be half the life of an SVID away, and the disk has room again long before.
+      await sleep(WRITE_AGAIN_MS, systemClock, stop);
+      again = true;
     }
     writing = false;
   };

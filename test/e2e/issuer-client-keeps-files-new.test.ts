@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -118,6 +119,19 @@ test('token, files, renewal, SIGTERM, and a restart without the token', async ()
   await issuer.listen();
   await expect.poll(() => second.written(), wait).toBe(2); // renewed by the SVID that was kept
   expect(issuer.asked.filter(({ joinToken }) => joinToken !== undefined)).toHaveLength(1);
+});
+
+test('files that could not be written are written once they can be, with nothing new', async () => {
+  const client = withToken();
+  await expect.poll(() => client.written(), wait).toBe(1);
+  mkdirSync(out('..data_next')); // where the new link would be
+  const other = await createAuthority({ trustDomain: 'b.example' });
+  issuer.publish({ federated: { 'b.example': other.certificatePem } });
+  const refused = (): boolean => client.lines.some(({ code }) => code === 'ERR_FILE');
+  await expect.poll(refused, wait).toBe(true);
+  rmSync(out('..data_next'), { recursive: true });
+  await expect.poll(() => client.written(), wait).toBe(2);
+  expect(readFileSync(out('federated/b.example.pem'), 'utf8')).toBe(other.certificatePem);
 });
 
 test('50 rotations: no reader and no file source ever sees a set that does not fit', async () => {
