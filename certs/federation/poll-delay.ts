@@ -1,4 +1,5 @@
 // When a bundle endpoint is asked next. SPIFFE Federation sections 4.1 and 6.2.
+import { backOffMs } from '../back-off.ts';
 
 /** Between two polls, milliseconds. Section 4.1 recommends 5 minutes where the document says nothing. */
 export const REFRESH_MS = { default: 300_000, min: 10_000, max: 86_400_000 } as const;
@@ -28,6 +29,7 @@ export function pollDelayMs(state: PollState): number {
   const { refreshHintMs, failures, refreshMinMs, refreshMaxMs, random } = state;
   const intervalMs = Math.min(Math.max(refreshHintMs ?? REFRESH_MS.default, refreshMinMs), refreshMaxMs);
   if (failures === 0) return intervalMs * (1 - POLL_JITTER * random);
-  const retryMs = Math.min(refreshMinMs * 2 ** (failures - 1), intervalMs, REFRESH_MS.default);
+  const mostMs = Math.min(intervalMs, REFRESH_MS.default);
+  const retryMs = backOffMs(failures, { firstMs: refreshMinMs, mostMs });
   return retryMs * (1 - RETRY_JITTER * random);
 }

@@ -1,5 +1,6 @@
 // When to ask the issuer: at half life and not all at once, and after failures less and less often, but
 // always several times before the SVID ends.
+import { backOffMs } from '../back-off.ts';
 
 /** Of what is left of the lifetime: the bounds of the first attempt, whatever the issuer said. */
 const EARLIEST_SHARE = 0.1;
@@ -40,6 +41,6 @@ export function renewalTime(
  */
 export function retryDelay(failures: number, lifetimeMs: number | null, random: number): number {
   const most = Math.min(RETRY_MS_MAX, (lifetimeMs ?? Infinity) / ATTEMPTS_MIN);
-  const delay = Math.min(RETRY_MS_MIN * 2 ** Math.min(failures - 1, 10), Math.max(RETRY_MS_MIN, most));
-  return delay * (0.5 + random);
+  const bounds = { firstMs: RETRY_MS_MIN, mostMs: Math.max(RETRY_MS_MIN, most) };
+  return backOffMs(failures, bounds) * (0.5 + random);
 }

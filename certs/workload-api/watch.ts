@@ -2,7 +2,7 @@
 // after a wait. @see SPIFFE Workload API section 4.2, SPIFFE Workload Endpoint section 6
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { Diagnostic } from '../../core/errors.ts';
-import { BackOff, type WaitKind } from './back-off.ts';
+import { type WaitKind, waitMs } from './back-off.ts';
 import { GRPC, type GrpcStatus, statusName } from './grpc-status.ts';
 import { openServerStream, type StreamEnd, type StreamTimes } from './server-stream.ts';
 import type { SocketAddress } from './socket-address.ts';
@@ -27,13 +27,13 @@ export function watchWorkloadApi(options: WatchOptions): { close(): void } {
 
 class Watch {
   readonly #options: WatchOptions;
-  readonly #backOff: BackOff;
+  /** In a row. */
+  #failures = 0;
   #stream: { close(): void } | undefined;
   #wait: Timer | undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
-    this.#backOff = new BackOff(options.random);
     this.#open();
   }
 
@@ -51,7 +51,7 @@ class Watch {
       times,
       onMessage: (message) => {
         onMessage(message);
-        this.#backOff.reset();
+        this.#failures = 0;
       },
       onEnd: (end) => this.#again(end),
     });
@@ -59,7 +59,8 @@ class Watch {
 
   #again(end: StreamEnd): void {
     const { kind, problem } = failureOf(end, this.#options.address);
-    this.#wait = this.#options.clock.after(this.#backOff.nextMs(kind), () => this.#open());
+    const { clock, random } = this.#options;
+    this.#wait = clock.after(waitMs(kind, ++this.#failures, random()), () => this.#open());
     this.#options.onFailure(problem);
   }
 }

@@ -3,6 +3,7 @@
 // of the CA that it leads to.
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Clock, Timer } from '../../../core/clock.ts';
+import { backOffMs } from '../../back-off.ts';
 import { localCertificateRequest } from '../certificate-request.ts';
 import type { Issued, Issuer } from '../issuer.ts';
 
@@ -26,8 +27,7 @@ export interface LocalSvidOptions {
   readonly problem: (error: unknown) => void;
 }
 
-const RETRY_MS_MIN = 1_000;
-const RETRY_MS_MAX = 60_000;
+const RETRY = { firstMs: 1_000, mostMs: 60_000 };
 /** Renewals are spread over this part of half the life. */
 const JITTER = 0.1;
 
@@ -38,7 +38,7 @@ export class LocalSvid {
   readonly #stopFollowing: () => void;
   #current: KeyedSvid | null = null;
   #timer: Timer | null = null;
-  #retryMs = RETRY_MS_MIN;
+  #failures = 0;
   #refusal: unknown = null;
   #closed = false;
 
@@ -92,7 +92,6 @@ export class LocalSvid {
   #renew(): void {
     if (this.#closed) return;
     const { issuer, clock, random, spiffeId, dnsNames, detail } = this.#options;
-    this.#timer?.cancel();
     try {
       const { privateKey: key, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
       const csr = localCertificateRequest(publicKey.export({ format: 'der', type: 'spki' }));
@@ -106,7 +105,7 @@ export class LocalSvid {
         csr,
         from: detail,
       });
-      this.#retryMs = RETRY_MS_MIN;
+      this.#failures = 0;
       this.#current = { issued, key };
       const untilMs = issued.renewAtMs - clock.now();
       this.#arm(untilMs * (1 - JITTER * random()));
@@ -114,12 +113,12 @@ export class LocalSvid {
     } catch (error) {
       this.#refusal = error;
       this.#options.problem(error);
-      this.#arm(this.#retryMs * (1 + random()));
-      this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2);
+      this.#arm(backOffMs(++this.#failures, RETRY) * (1 + random()));
     }
   }
 
   #arm(afterMs: number): void {
+    this.#timer?.cancel();
     this.#timer = this.#options.clock.after(Math.max(0, afterMs), () => this.#renew());
   }
 
