@@ -1,6 +1,6 @@
 // Binding a server, where failing to is an error for people. What fails after that is another matter: the
 // caller listens for it.
-import type { AddressInfo, ListenOptions, Server } from 'node:net';
+import { type AddressInfo, connect, type ListenOptions, type Server } from 'node:net';
 import { SallyportError } from '../core/errors.ts';
 
 /** Resolves when `server` listens. @throws what `refusal` makes of the system's error */
@@ -18,6 +18,18 @@ export function bind(
     });
   });
 }
+
+/** True when somebody answers on the Unix socket `path`. */
+export const isServed = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ path });
+    const settle = (served: boolean): void => {
+      socket.destroy();
+      resolve(served);
+    };
+    socket.on('connect', () => settle(true));
+    socket.on('error', () => settle(false));
+  });
 
 /** Binds a TCP address that configuration names under `key`; the port. @throws ERR_LISTEN_FAILED */
 export async function bindAddress(

@@ -1,6 +1,7 @@
 // How verbs read their arguments: strictly, and with a word about what was meant.
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { didYouMean, SallyportError } from '../core/errors.ts';
+import { parseSpiffeId, type SpiffeId } from '../core/spiffe-id.ts';
 
 /** An error of usage: exit code 2. */
 export function usage(message: string, hint: string): SallyportError {
@@ -30,6 +31,13 @@ export function oneFile(positionals: readonly string[], option: string | undefin
   if (file === undefined) throw usage('no file is named', line);
   if (files.length > 1) throw usage(`one file is expected, not ${files.length}`, line);
   return file;
+}
+
+/** The one SPIFFE ID that a verb is about. @throws ERR_USAGE, ERR_SPIFFE_ID */
+export function oneSpiffeId(positionals: readonly string[], line: string): SpiffeId {
+  const [id, ...extra] = positionals;
+  if (id === undefined || extra.length > 0) throw usage('exactly one SPIFFE ID is needed', line);
+  return parseSpiffeId(id);
 }
 
 const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);

@@ -10,6 +10,7 @@ import { parseTrustDomain, type TrustDomain } from '../core/spiffe-id.ts';
 import { parseOptions, usage } from './args.ts';
 import { parseTtl } from './certs-arguments.ts';
 import { type Notice, parseCommand, parseSignal } from './certs-client-notice.ts';
+import { parseEndpoint } from './certs-presented.ts';
 import type { Io } from './io.ts';
 
 /** One line for `--help`. */
@@ -105,16 +106,12 @@ function refuseNobody(options: ClientOptions): void {
     );
 }
 
-const PORT_MAX = 65_535;
-
 /** `issuer.example:8444`, `10.0.0.5:8444` or `[::1]:8444`. */
 function parseAddress(text: string): IssuerAddress {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/i.exec(text);
-  const [, v6, name, digits] = match ?? [];
-  const [host, port] = [v6 ?? name, Number(digits)];
-  if (host === undefined || port < 1 || port > PORT_MAX)
+  const address = parseEndpoint(text);
+  if (address === null)
     throw usage(`\`--issuer ${text}\` is not HOST:PORT`, 'for example `--issuer issuer.example:8444`');
-  return { host, port };
+  return address;
 }
 
 function parseKeyType(text: string): RequestKeyType {

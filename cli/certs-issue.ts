@@ -4,8 +4,7 @@ import { join, resolve } from 'node:path';
 import { openAuthority } from '../certs/authority/authority.ts';
 import { DEFAULT_TTL_MS, defaultDnsNames, isDnsName } from '../certs/authority/certificate-profile.ts';
 import { SallyportError } from '../core/errors.ts';
-import { parseSpiffeId } from '../core/spiffe-id.ts';
-import { parseOptions, usage } from './args.ts';
+import { oneSpiffeId, parseOptions, usage } from './args.ts';
 import { type OutputFile, parseTtl, readInput, writeOutputs } from './certs-arguments.ts';
 import { CA_FILES } from './certs-ca.ts';
 import type { Verb } from './io.ts';
@@ -31,11 +30,10 @@ export const certsIssue: Verb = async (args, io) => {
     },
     CERTS_ISSUE_USAGE,
   );
-  const [id, ...extra] = positionals;
-  if (id === undefined || extra.length > 0) throw usage('exactly one SPIFFE ID is needed', CERTS_ISSUE_USAGE);
+  const spiffeId = oneSpiffeId(positionals, CERTS_ISSUE_USAGE);
+  const { uri: id } = spiffeId;
   if (values.ca === undefined)
     throw usage('`--ca DIR` is missing', 'make a CA with `sallyport certs ca --out DIR`');
-  const spiffeId = parseSpiffeId(id);
   const dnsNames = values.dns ?? defaultDnsNames(spiffeId);
   const wrong = dnsNames.find((name) => !isDnsName(name));
   if (wrong !== undefined) throw usage(`\`--dns ${wrong}\` is not a DNS name`, 'lower case, without a port');

@@ -1,7 +1,7 @@
 // `sallyport certs revoke` and `certs reinstate`: withdraw SVIDs, and let an identity back in.
 import { askAdmin } from '../certs/issuer/admin/client.ts';
 import { parseSpiffeId } from '../core/spiffe-id.ts';
-import { parseOptions, usage } from './args.ts';
+import { oneSpiffeId, parseOptions, usage } from './args.ts';
 import { adminSocket, author, ISSUER_OPTIONS, ISSUER_USAGE } from './certs-admin.ts';
 import type { Io, Verb } from './io.ts';
 import { paint } from './paint.ts';
@@ -40,10 +40,7 @@ export const certsReinstate: Verb = async (args, io) => {
     { args: [...args], allowPositionals: true, options: ISSUER_OPTIONS },
     CERTS_REINSTATE_USAGE,
   );
-  const [id, ...extra] = positionals;
-  if (id === undefined || extra.length > 0)
-    throw usage('exactly one SPIFFE ID is needed', CERTS_REINSTATE_USAGE);
-  const { uri } = parseSpiffeId(id);
+  const { uri } = oneSpiffeId(positionals, CERTS_REINSTATE_USAGE);
   const answer = await askAdmin(await adminSocket(io, values), {
     path: '/v1/reinstate',
     body: { spiffeId: uri, author: author() },

@@ -17,7 +17,7 @@ export function validityBar(io: Io, validity: Validity): string {
 }
 
 /** The same in words. */
-export function validityText({ state, secondsLeft, secondsTotal }: Validity): string {
+function validityText({ state, secondsLeft, secondsTotal }: Validity): string {
   if (state === 'expired') return `expired ${duration(-secondsLeft)} ago`;
   if (state === 'not-yet-valid') return `not valid yet, for another ${duration(secondsLeft - secondsTotal)}`;
   const left = `${duration(secondsLeft)} left of ${duration(secondsTotal)}`;

@@ -2,8 +2,7 @@
 import { resolve } from 'node:path';
 import { askAdmin } from '../certs/issuer/admin/client.ts';
 import { loadIssuerConfig } from '../core/issuer-config/load.ts';
-import { parseSpiffeId } from '../core/spiffe-id.ts';
-import { parseOptions, usage } from './args.ts';
+import { oneSpiffeId, parseOptions } from './args.ts';
 import { adminSocket, author, ISSUER_OPTIONS, ISSUER_USAGE, ttlSeconds } from './certs-admin.ts';
 import { issuerAddress, showToken } from './certs-token-show.ts';
 import type { Verb } from './io.ts';
@@ -25,9 +24,7 @@ export const certsToken: Verb = async (args, io) => {
     },
     CERTS_TOKEN_USAGE,
   );
-  const [id, ...extra] = positionals;
-  if (id === undefined || extra.length > 0) throw usage('exactly one SPIFFE ID is needed', CERTS_TOKEN_USAGE);
-  const { uri, trustDomain } = parseSpiffeId(id);
+  const { uri, trustDomain } = oneSpiffeId(positionals, CERTS_TOKEN_USAGE);
   const config = values.config === undefined ? null : await loadIssuerConfig(resolve(io.cwd, values.config));
   const answer = await askAdmin(await adminSocket(io, values), {
     path: '/v1/join-tokens',

@@ -3,11 +3,7 @@
 import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { errorCode, SallyportError } from '../../core/errors.ts';
 import type { TrustDomain } from '../../core/spiffe-id.ts';
-import {
-  BUNDLE_DOCUMENT_BYTES_MAX,
-  BUNDLE_DOCUMENT_DEPTH_MAX,
-  BUNDLE_DOCUMENT_VALUES_MAX,
-} from '../limits.ts';
+import { BUNDLE_DOCUMENT_BYTES_MAX } from '../limits.ts';
 import { JsonError, readJson } from './json.ts';
 
 /** Whose document it is. One that was fetched for another trust domain or from elsewhere does not count. */
@@ -37,8 +33,7 @@ export async function readCache(file: string, key: CacheKey): Promise<CachedDocu
   const bytes = await readOwn(file);
   if (bytes === null) return null;
   try {
-    const limits = { depthMax: BUNDLE_DOCUMENT_DEPTH_MAX, valuesMax: BUNDLE_DOCUMENT_VALUES_MAX };
-    const json = readJson(bytes, limits);
+    const json = readJson(bytes);
     if (!(json instanceof Map)) throw unusable(file, 'is not an object');
     const text = (name: string): string => {
       const value = json.get(name);

@@ -1,6 +1,8 @@
 // JSON (RFC 8259) as strangers send it: nothing repaired, no name twice in one object, every fault with its
 // line and column. JSON.parse keeps the last of two members, and numbers above 2^53 lose digits in it.
 
+import { BUNDLE_DOCUMENT_DEPTH_MAX, BUNDLE_DOCUMENT_VALUES_MAX } from '../limits.ts';
+
 /** A number as it was written. */
 export class JsonNumber {
   readonly text: string;
@@ -34,8 +36,10 @@ export interface JsonLimits {
   readonly valuesMax: number;
 }
 
+const BUNDLE_DOCUMENT = { depthMax: BUNDLE_DOCUMENT_DEPTH_MAX, valuesMax: BUNDLE_DOCUMENT_VALUES_MAX };
+
 /** Reads `bytes`, which the caller has bounded. @throws JsonError */
-export function readJson(bytes: Buffer, limits: JsonLimits): Json {
+export function readJson(bytes: Buffer, limits: JsonLimits = BUNDLE_DOCUMENT): Json {
   let text: string;
   try {
     // `ignoreBOM` keeps a byte order mark in the text, where it is refused (RFC 8259 section 8.1).

@@ -3,13 +3,7 @@
 import { createPublicKey, type webcrypto } from 'node:crypto';
 import type { Position } from '../../core/errors.ts';
 import type { TrustDomain } from '../../core/spiffe-id.ts';
-import {
-  BUNDLE_CERTIFICATES_MAX,
-  BUNDLE_DOCUMENT_BYTES_MAX,
-  BUNDLE_DOCUMENT_DEPTH_MAX,
-  BUNDLE_DOCUMENT_KEYS_MAX,
-  BUNDLE_DOCUMENT_VALUES_MAX,
-} from '../limits.ts';
+import { BUNDLE_CERTIFICATES_MAX, BUNDLE_DOCUMENT_BYTES_MAX, BUNDLE_DOCUMENT_KEYS_MAX } from '../limits.ts';
 import { type FileContent, type Findings, readBundle } from '../read-files.ts';
 import { createTrustBundle, type TrustBundle } from '../trust-bundle.ts';
 import type { Certificate } from '../x509/certificate.ts';
@@ -74,8 +68,7 @@ function parsed(content: FileContent, findings: Findings): JsonObject | null {
     return null;
   }
   try {
-    const limits = { depthMax: BUNDLE_DOCUMENT_DEPTH_MAX, valuesMax: BUNDLE_DOCUMENT_VALUES_MAX };
-    const json = readJson(bytes, limits);
+    const json = readJson(bytes);
     if (isObject(json)) return json;
     findings.error(
       CODE,

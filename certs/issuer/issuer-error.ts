@@ -1,10 +1,9 @@
-// What the issuer refuses, in one table: code, HTTP status, whether trying again can help, and a hint.
+// What the issuer refuses, in one table: code, HTTP status, and a hint.
 import { SallyportError } from '../../core/errors.ts';
 
 /** A row of ISSUER_ERRORS. `title` is all that a stranger is told. */
 export interface IssuerErrorRow {
   readonly status: 400 | 401 | 403 | 404 | 409 | 429 | 503;
-  readonly retryable: boolean;
   readonly title: string;
   readonly hint: string;
 }
@@ -24,9 +23,9 @@ export const ISSUER_ERRORS = {
     'this step of the CA rotation is not due',
     'see `sallyport certs rotate --ca status`',
   ),
-  ERR_ISSUER_RATE: row(429, 'too many requests', 'try again later', true),
-  ERR_ISSUER_CA: row(503, 'no CA can sign now', 'look at the clock and at the CA', true),
-  ERR_ISSUER_STATE: row(503, 'the state cannot be read or written', 'look at the disk', true),
+  ERR_ISSUER_RATE: row(429, 'too many requests', 'try again later'),
+  ERR_ISSUER_CA: row(503, 'no CA can sign now', 'look at the clock and at the CA'),
+  ERR_ISSUER_STATE: row(503, 'the state cannot be read or written', 'look at the disk'),
   ERR_ISSUER_LOCKED: row(503, 'another process has the state open', 'one issuer at a time'),
   ERR_ISSUER_PERMISSIONS: row(503, 'others may read the state', 'chmod 0700 the folder, 0600 its files'),
   ERR_ISSUER_SCHEMA: row(503, 'the state is of a newer version', 'run the version that wrote it'),
@@ -43,7 +42,6 @@ export type IssuerErrorCode = keyof typeof ISSUER_ERRORS;
 /** A refusal of the issuer. `message` is for the operator; a stranger gets the row's title. */
 export class IssuerError extends SallyportError {
   override readonly code: IssuerErrorCode;
-  readonly status: IssuerErrorRow['status'];
   /** Only with ERR_ISSUER_RATE. */
   readonly retryAfterMs: number | null;
 
@@ -52,20 +50,13 @@ export class IssuerError extends SallyportError {
     message: string,
     options: { hint?: string; cause?: unknown; retryAfterMs?: number } = {},
   ) {
-    const { status, hint } = ISSUER_ERRORS[code];
-    super(code, message, { hint: options.hint ?? hint, cause: options.cause });
+    super(code, message, { hint: options.hint ?? ISSUER_ERRORS[code].hint, cause: options.cause });
     this.name = 'IssuerError';
     this.code = code;
-    this.status = status;
     this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
 
-function row(
-  status: IssuerErrorRow['status'],
-  title: string,
-  hint: string,
-  retryable = false,
-): IssuerErrorRow {
-  return { status, retryable, title, hint };
+function row(status: IssuerErrorRow['status'], title: string, hint: string): IssuerErrorRow {
+  return { status, title, hint };
 }

@@ -1,5 +1,6 @@
 // The options of the issuer with their defaults, checked to fit together.
 import { parseSpiffeId, parseTrustDomain, type SpiffeId, type TrustDomain } from '../../core/spiffe-id.ts';
+import { issuerId } from '../issuer-client/verify-issuer.ts';
 import { SVID_TTL_MS_MIN } from '../limits.ts';
 import type { IssuerOptions } from './issuer.ts';
 import { IssuerError } from './issuer-error.ts';
@@ -44,7 +45,7 @@ export function issuerSettings(options: IssuerOptions): IssuerSettings {
   for (const [holds, message] of rules) if (!holds) throw new IssuerError('ERR_ISSUER_OPTIONS', message);
   return {
     trustDomain,
-    spiffeId: parseSpiffeId(`spiffe://${trustDomain}/sallyport/issuer`),
+    spiffeId: parseSpiffeId(issuerId(trustDomain)),
     ...{ svidTtlMs, caTtlMs, refreshHintMs, overlapMs, crlTtlMs },
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   };

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import { parseSpiffeId } from '../../core/spiffe-id.ts';
 import { GRPC_HEADER_BYTES_MAX } from '../limits.ts';
 import type { WorkloadUpdate } from './feed.ts';
-import { GRPC, type GrpcStatus, headerListBytes } from './grpc-status.ts';
+import { GRPC, type GrpcStatus, headerListBytes, isGrpc } from './grpc-status.ts';
 import { writeX509BundlesResponse, writeX509SvidResponse } from './messages.ts';
 
 /** Makes the message of one method. */
@@ -26,12 +26,7 @@ export function admit(headers: IncomingHttpHeaders): Admission {
   const { ':method': method, ':path': path = '', 'content-type': type = '' } = headers;
   if (headerListBytes(headers) > GRPC_HEADER_BYTES_MAX) return { kind: 'http', status: 431 };
   if (method !== 'POST') return { kind: 'http', status: 405 };
-  if (
-    type !== 'application/grpc' &&
-    !type.startsWith('application/grpc+') &&
-    !type.startsWith('application/grpc;')
-  )
-    return { kind: 'http', status: 415 };
+  if (!isGrpc(type)) return { kind: 'http', status: 415 };
   // Against server-side request forgery: whoever can only make somebody fetch a URL cannot send this.
   if (headers['workload.spiffe.io'] !== 'true')
     return refuse(GRPC.invalidArgument, 'security header missing from request');

@@ -60,6 +60,12 @@ export function headerListBytes(headers: IncomingHttpHeaders): number {
   return bytes;
 }
 
+/** `application/grpc`, with or without a format or parameters. */
+export const isGrpc = (contentType: string): boolean =>
+  contentType === 'application/grpc' ||
+  contentType.startsWith('application/grpc+') ||
+  contentType.startsWith('application/grpc;');
+
 /** Percent-decoded and fit to be logged. */
 function readable(text: string): string {
   const short = text.slice(0, MESSAGE_CHARACTERS_MAX);

@@ -6,7 +6,7 @@ import net from 'node:net';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { GRPC_HEADER_BYTES_MAX, WORKLOAD_API_MESSAGE_BYTES_MAX } from '../limits.ts';
 import { FrameReader, writeFrame } from './grpc-frames.ts';
-import { type GrpcStatus, headerListBytes, readStatus } from './grpc-status.ts';
+import { type GrpcStatus, headerListBytes, isGrpc, readStatus } from './grpc-status.ts';
 import { MessageError } from './protobuf.ts';
 
 /** Why a stream ended. */
@@ -39,7 +39,7 @@ export interface StreamTimes {
   readonly pingTimeoutMs: number;
 }
 
-export const STREAM_TIMES: StreamTimes = {
+const STREAM_TIMES: StreamTimes = {
   connectMs: 10_000,
   // grpc-go, and so SPIRE, takes more than one PING in 5 min for an attack and ends the connection
   // (keepalive.EnforcementPolicy).
@@ -119,12 +119,7 @@ class ServerStream {
     const [status, type = ''] = [headers[':status'], headers['content-type']];
     const encoding = headers['grpc-encoding'] ?? 'identity';
     if (status !== 200) this.#refuse(`HTTP status ${status}`);
-    else if (
-      type !== 'application/grpc' &&
-      !type.startsWith('application/grpc+') &&
-      !type.startsWith('application/grpc;')
-    )
-      this.#refuse('the answer is not gRPC');
+    else if (!isGrpc(type)) this.#refuse('the answer is not gRPC');
     else if (encoding !== 'identity') this.#refuse('the answer is compressed');
   }
 

@@ -17,9 +17,9 @@ import {
   rmdirSync,
   unlinkSync,
 } from 'node:fs';
-import net from 'node:net';
 import { join } from 'node:path';
 import { errorCode, SallyportError } from '../../core/errors.ts';
+import { isServed } from '../bind.ts';
 import { SOCKET_PATH_BYTES_MAX } from './socket-address.ts';
 
 /** Whose socket it is, and where. */
@@ -140,17 +140,6 @@ async function removeStale(path: string, uid: number): Promise<void> {
   if (await isServed(path)) throw refused(`\`${path}\` is served already`, 'one process serves a socket');
   unlinkSync(path);
 }
-
-const isServed = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = net.connect({ path });
-    const settle = (served: boolean): void => {
-      socket.destroy();
-      resolve(served);
-    };
-    socket.on('connect', () => settle(true));
-    socket.on('error', () => settle(false));
-  });
 
 function isName(name: string): boolean {
   if (name.length === 0 || name.length > NAME_CHARACTERS_MAX || name.startsWith('.')) return false;

@@ -2,10 +2,9 @@
 // operator; there is no other way to make a join token, to revoke, or to rotate.
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
 import type { Clock } from '../../../core/clock.ts';
 import { SallyportError } from '../../../core/errors.ts';
-import { bind } from '../../bind.ts';
+import { bind, isServed } from '../../bind.ts';
 import { ISSUER_HEAD_BYTES_MAX } from '../../limits.ts';
 import { writePem } from '../../x509/pem.ts';
 import { type Answer, answerTo, json, problem, send } from '../http/answer.ts';
@@ -173,15 +172,7 @@ function rotateCa(bytes: Buffer, _query: URLSearchParams, { issuer }: AdminDeps)
 
 /** A socket that a killed issuer left behind; one that answers is that of another issuer. */
 async function removeStale(path: string): Promise<void> {
-  const alive = await new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-  if (alive)
+  if (await isServed(path))
     throw new SallyportError('ERR_LISTEN_FAILED', `another issuer answers on \`${path}\``, {
       hint: 'one process serves a state folder; stop it, or choose another `state`',
     });
