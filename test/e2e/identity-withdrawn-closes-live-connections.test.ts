@@ -3,10 +3,11 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Authority, createAuthority } from '../../certs/authority/authority.ts';
+import { LiveConnections, stillServed } from './stage/live-connections.ts';
 import { adminPage, eventually, metric, openConnections } from './stage/observe.ts';
 import { HoldingRelay } from './stage/relay.ts';
 import { type RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
-import { Application, call, get, OK, targets, type Wire } from './stage/wire.ts';
+import { call, get, OK, targets, type Wire } from './stage/wire.ts';
 
 const IDENTITY = `trustDomain: example.org
 files:
@@ -19,13 +20,11 @@ const ended = (reason: string): Promise<number> =>
   metric(stage, `sallyport_revocations_total{listener="inbound",reason="${reason}"}`);
 
 let stage: Stage;
-let application: Application;
+let live: LiveConnections;
 let proxy: RunningProxy;
 let old: Authority;
 let friend: SvidFiles;
 const revokedSerials: string[] = [];
-/** Requests for /slow/…, answered when a test says so. */
-const held = new Map<string, Wire>();
 
 function writeCrl(): void {
   writeFileSync(stage.path('ca.crl'), stage.authority.issueCrl({ revokedSerials }));
@@ -33,53 +32,21 @@ function writeCrl(): void {
 
 beforeAll(async () => {
   stage = await Stage.create();
-  application = await Application.start((wire) => {
-    let answered = 0;
-    wire.socket.on('data', () => {
-      const heads = wire.text.split('\r\n\r\n').slice(0, -1);
-      for (; answered < heads.length; answered++) {
-        const target = heads[answered]?.split(' ')[1] ?? '';
-        if (target.startsWith('/slow/')) held.set(target, wire);
-        else wire.send(OK);
-      }
-    });
-  });
+  live = await LiveConnections.start();
   old = await createAuthority({ trustDomain: 'example.org' });
   stage.write('ca.pem', stage.authority.certificatePem + old.certificatePem);
   writeCrl();
   friend = await stage.svid('friend', 'spiffe://example.org/ns/shop/sa/friend');
-  proxy = await stage.start({ upstreamPort: application.port, identity: IDENTITY });
+  proxy = await stage.start({ upstreamPort: live.application.port, identity: IDENTITY });
 });
 
 afterAll(async () => {
   await stage.close();
-  application.close();
+  live.application.close();
 });
 
-/** A connection whose first request was answered. */
-async function idle(svid: SvidFiles): Promise<Wire> {
-  const wire = await call(stage, svid);
-  wire.send(get('/warm'));
-  await wire.until((text) => text.endsWith('ok'));
-  return wire;
-}
-
-/** A connection with a request that the application has and does not answer. */
-async function inFlight(svid: SvidFiles, target: string): Promise<Wire> {
-  const wire = await call(stage, svid);
-  wire.send(get(target));
-  await eventually(
-    () => held.has(target),
-    (arrived) => arrived,
-  );
-  return wire;
-}
-
-async function stillServed(wire: Wire): Promise<void> {
-  const before = wire.text.length;
-  wire.send(get('/again'));
-  await wire.until((text) => text.length > before && text.endsWith('ok'));
-}
+const idle = (svid: SvidFiles): Promise<Wire> => live.idle(stage, svid);
+const inFlight = (svid: SvidFiles, target: string): Promise<Wire> => live.inFlight(stage, svid, target);
 
 test('a removed CA: idle closed at once, in flight drained, half a head never served', async () => {
   const svid = await stage.svid('old', 'spiffe://example.org/ns/shop/sa/old', { authority: old });
@@ -99,12 +66,12 @@ test('a removed CA: idle closed at once, in flight drained, half a head never se
   const withdrawnMs = performance.now();
   half.send('\r\n');
   expect(await half.end()).not.toContain('200 OK');
-  held.get('/slow/finishing')?.send(OK);
+  live.held.get('/slow/finishing')?.send(OK);
   expect(await finishing.end()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*ok$/);
   expect(performance.now() - withdrawnMs).toBeLessThan(FORCED_MS);
   expect(await stuck.end(FORCED_MS * 2)).toBe('');
   expect(performance.now() - withdrawnMs).toBeGreaterThan(FORCED_MS - 1_000);
-  expect(targets(application)).not.toContain('/half');
+  expect(targets(live.application)).not.toContain('/half');
   expect(await ended('untrusted-certificate')).toBe(4);
   await stillServed(other);
   other.socket.destroy();
@@ -134,7 +101,7 @@ test('a handshake that began before its CA was removed ends without a connection
   relay.release();
   expect(await caller.end()).toBe('');
   relay.close();
-  expect(targets(application)).not.toContain('/begun');
+  expect(targets(live.application)).not.toContain('/begun');
 });
 
 test('a certificate that comes on the CRL: its connection ends, the caller’s other one stays', async () => {
@@ -157,7 +124,7 @@ test('a certificate that comes on the CRL: its connection ends, the caller’s o
   const again = await call(stage, files);
   again.send(get('/after'));
   expect(await again.end()).toBe('');
-  expect(targets(application)).not.toContain('/after');
+  expect(targets(live.application)).not.toContain('/after');
 });
 
 test('an SVID that expires on a live connection: idle closed, in flight finished, others stay', async () => {
@@ -169,7 +136,7 @@ test('an SVID that expires on a live connection: idle closed, in flight finished
   const firstEnd = Math.min(...seen.map(({ expiresAt }) => Date.parse(expiresAt)));
   await waiting.end();
   expect(Date.now()).toBeGreaterThanOrEqual(firstEnd - 50);
-  held.get('/slow/brief')?.send(OK);
+  live.held.get('/slow/brief')?.send(OK);
   expect(await finishing.end()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*ok$/);
   expect(await ended('expired-certificate')).toBe(2);
   await stillServed(other);

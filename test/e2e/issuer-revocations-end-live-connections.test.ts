@@ -5,9 +5,10 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type HeldSvid, IssuerStage, WEB } from './stage/issuer.ts';
+import { LiveConnections, stillServed } from './stage/live-connections.ts';
 import { adminPage, eventually, metric } from './stage/observe.ts';
 import { ALLOW_ALL, RunningProxy, Stage, type SvidFiles } from './stage/stage.ts';
-import { Application, call, get, OK, type Wire } from './stage/wire.ts';
+import type { Wire } from './stage/wire.ts';
 
 const CART = 'spiffe://example.org/ns/shop/sa/cart';
 const FRIEND = 'spiffe://example.org/ns/shop/sa/friend';
@@ -17,32 +18,21 @@ const ENTRY = new URL('../../cli/main.ts', import.meta.url).pathname;
 const ANY_SERVER = { rejectUnauthorized: false };
 
 let issuer: IssuerStage;
-let application: Application;
-const held = new Map<string, Wire>();
+let live: LiveConnections;
 const stages: Stage[] = [];
 const clients: RunningProxy[] = [];
 
 beforeAll(async () => {
   issuer = await IssuerStage.create();
   await issuer.start();
-  application = await Application.start((wire) => {
-    let answered = 0;
-    wire.socket.on('data', () => {
-      const heads = wire.text.split('\r\n\r\n').slice(0, -1);
-      for (; answered < heads.length; answered++) {
-        const target = heads[answered]?.split(' ')[1] ?? '';
-        if (target.startsWith('/slow/')) held.set(target, wire);
-        else wire.send(OK);
-      }
-    });
-  });
+  live = await LiveConnections.start(ANY_SERVER);
 });
 
 afterAll(async () => {
   for (const stage of stages) await stage.close();
   for (const client of clients) await client.kill();
   await issuer.close();
-  application.close();
+  live.application.close();
 });
 
 /** A proxy that asks the issuer itself. */
@@ -51,7 +41,7 @@ async function asking(): Promise<Stage> {
   stage.write('token', await issuer.token(CART));
   const address = `127.0.0.1:${issuer.port}`;
   await stage.start({
-    upstreamPort: application.port,
+    upstreamPort: live.application.port,
     identity: `trustDomain: example.org\nissuer: { address: "${address}", state: state, joinTokenFile: token }`,
     policies: { 'all.yaml': ALLOW_ALL },
   });
@@ -73,7 +63,7 @@ async function reading(): Promise<Stage> {
   clients.push(client);
   await client.line((line) => line['msg'] === 'files written', 20_000);
   await stage.start({
-    upstreamPort: application.port,
+    upstreamPort: live.application.port,
     identity: `trustDomain: example.org
 files:
   certificate: id/tls.crt
@@ -98,29 +88,11 @@ const filesOf = ({ certificatePem, keyPem }: HeldSvid): SvidFiles => ({
   keyPem,
 });
 
-async function idle(stage: Stage, svid: HeldSvid): Promise<Wire> {
-  const wire = await call(stage, filesOf(svid), ANY_SERVER);
-  wire.send(get('/warm'));
-  await wire.until((text) => text.endsWith('ok'));
-  return wire;
-}
+const idle = (stage: Stage, svid: HeldSvid): Promise<Wire> => live.idle(stage, filesOf(svid));
 
 /** A connection with a request that is never answered. */
-async function stuck(stage: Stage, svid: HeldSvid, target: string): Promise<Wire> {
-  const wire = await call(stage, filesOf(svid), ANY_SERVER);
-  wire.send(get(target));
-  await eventually(
-    () => held.has(target),
-    (arrived) => arrived,
-  );
-  return wire;
-}
-
-async function stillServed(wire: Wire): Promise<void> {
-  const before = wire.text.length;
-  wire.send(get('/again'));
-  await wire.until((text) => text.length > before && text.endsWith('ok'));
-}
+const stuck = (stage: Stage, svid: HeldSvid, target: string): Promise<Wire> =>
+  live.inFlight(stage, filesOf(svid), target);
 
 /** Milliseconds until every one of `wires` has ended. */
 async function ended(wires: readonly Wire[], sinceMs: number): Promise<readonly number[]> {
