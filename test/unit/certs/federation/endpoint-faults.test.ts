@@ -9,17 +9,19 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Authority, createAuthority } from '../../../../certs/authority/authority.ts';
 import { subjectAltName } from '../../../../certs/authority/build-certificate.ts';
-import {
-  type BundleEndpointOptions,
-  type BundleEndpointSource,
-  openBundleEndpoint,
+import type {
+  BundleEndpointOptions,
+  BundleEndpointSource,
 } from '../../../../certs/federation/endpoint-source.ts';
 import {
   type Answer,
+  anchorsOf,
   createCas,
   documentOf,
+  openPolled,
   PARTNER,
-  PollClock,
+  type PollClock,
+  type Polled,
   serving,
   startWeb,
   type Web,
@@ -48,18 +50,10 @@ afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
-async function open(url: string, more: Partial<BundleEndpointOptions> = {}) {
-  const clock = new PollClock();
-  const source = await openBundleEndpoint({
-    trustDomain: PARTNER,
-    url,
-    caFile,
-    clock,
-    random: () => 0,
-    ...more,
-  });
-  closing.push(() => source.close());
-  return { clock, source };
+async function open(url: string, more: Partial<BundleEndpointOptions> = {}): Promise<Polled> {
+  const polled = await openPolled(url, { caFile, ...more });
+  closing.push(() => polled.source.close());
+  return polled;
 }
 
 const said = (source: BundleEndpointSource): string =>
@@ -68,11 +62,7 @@ const said = (source: BundleEndpointSource): string =>
     .map(({ code, message }) => `${code} ${message}`)
     .join('\n');
 
-const roots = (source: BundleEndpointSource): unknown =>
-  source
-    .current()
-    ?.bundles.get(PARTNER)
-    ?.anchors.map(({ der }) => der) ?? null;
+const roots = (source: BundleEndpointSource): unknown => anchorsOf(source.current());
 
 /** What a server does to HTTP. `hangs`: only the end of the fetch's time ends it. */
 interface HttpRow {

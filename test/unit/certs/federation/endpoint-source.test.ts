@@ -4,19 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Authority } from '../../../../certs/authority/authority.ts';
-import {
-  type BundleEndpointOptions,
-  type BundleEndpointSource,
-  openBundleEndpoint,
+import type {
+  BundleEndpointOptions,
+  BundleEndpointSource,
 } from '../../../../certs/federation/endpoint-source.ts';
 import type { TrustState } from '../../../../certs/verify.ts';
 import { said, verifierFor } from '../make-certificate.ts';
 import {
   type Answer,
+  anchorsOf,
   createCas,
   documentOf,
+  openPolled,
   PARTNER,
-  PollClock,
+  type Polled,
   serving,
   startWeb,
   type Web,
@@ -45,18 +46,10 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-async function open(more: Partial<BundleEndpointOptions> = {}) {
-  const clock = new PollClock();
-  const source = await openBundleEndpoint({
-    trustDomain: PARTNER,
-    url: web.url,
-    caFile,
-    clock,
-    random: () => 0,
-    ...more,
-  });
-  sources.push(source);
-  return { clock, source };
+async function open(more: Partial<BundleEndpointOptions> = {}): Promise<Polled> {
+  const polled = await openPolled(web.url, { caFile, ...more });
+  sources.push(polled.source);
+  return polled;
 }
 
 const codes = (source: BundleEndpointSource): string[] => source.problems().map(({ code }) => code);
@@ -64,8 +57,6 @@ const text =
   (body: string): Answer =>
   (_, response) =>
     response.end(body);
-const anchorsOf = (state: TrustState | null | undefined): unknown =>
-  state?.bundles.get(PARTNER)?.anchors.map(({ der }) => der) ?? null;
 const ders = (...authorities: readonly Authority[]): Buffer[] => authorities.map((a) => a.certificate.der);
 
 describe('polls', () => {

@@ -6,8 +6,14 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type Authority, createAuthority } from '../../../../certs/authority/authority.ts';
 import type { IssueRequest } from '../../../../certs/authority/certificate-profile.ts';
+import {
+  type BundleEndpointOptions,
+  type BundleEndpointSource,
+  openBundleEndpoint,
+} from '../../../../certs/federation/endpoint-source.ts';
 import { writeBundleDocument } from '../../../../certs/federation/write-document.ts';
 import { BUNDLE_FETCH_MS_MAX } from '../../../../certs/limits.ts';
+import type { TrustState } from '../../../../certs/verify.ts';
 import type { Clock, Timer } from '../../../../core/clock.ts';
 
 /** The trust domain whose bundle is fetched. */
@@ -69,6 +75,23 @@ export class PollClock implements Clock {
     for (const task of this.#deadlines) task();
   }
 }
+
+/** A source that polls when the test says so. */
+export interface Polled {
+  readonly clock: PollClock;
+  readonly source: BundleEndpointSource;
+}
+
+/** Opens the source of PARTNER's bundle, unless `more` says otherwise. */
+export async function openPolled(url: string, more: Partial<BundleEndpointOptions>): Promise<Polled> {
+  const clock = new PollClock();
+  const given = { trustDomain: PARTNER, url, clock, random: () => 0 };
+  return { clock, source: await openBundleEndpoint({ ...given, ...more }) };
+}
+
+/** DER of the CA certificates of PARTNER that are in use; null while there is no bundle. */
+export const anchorsOf = (state: TrustState | null | undefined): readonly Buffer[] | null =>
+  state?.bundles.get(PARTNER)?.anchors.map(({ der }) => der) ?? null;
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
