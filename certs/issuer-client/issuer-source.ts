@@ -3,6 +3,7 @@
 import type { KeyObject } from 'node:crypto';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import type { Diagnostic } from '../../core/errors.ts';
+import { firstState } from '../first-state.ts';
 import type { IdentityState } from '../source.ts';
 import { SourceBase } from '../source-base.ts';
 import { writePem } from '../x509/pem.ts';
@@ -15,7 +16,7 @@ import { diagnosticsOf, IssuerClientError, svidEnded } from './problem.ts';
 import type { TrustAnswer } from './read-answer.ts';
 import { joinAnswer, joinTrust, type Received, type Receiver } from './receive.ts';
 import { retryDelay } from './schedule.ts';
-import { firstState, sleep } from './wait.ts';
+import { sleep, waitEnded } from './wait.ts';
 
 // A byte at least every half minute: what stands between here and the issuer may end quiet connections.
 const POLL_MS = 25_000;
@@ -107,7 +108,7 @@ export class IssuerSource extends SourceBase<IdentityState> {
     void this.#run();
     if (this.current() !== null) return;
     try {
-      await firstState(this, { signal, onWaiting });
+      await firstState(this, { signal, onWaiting, ended: waitEnded });
     } catch (error) {
       this.close();
       throw error;

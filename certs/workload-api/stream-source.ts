@@ -2,6 +2,7 @@
 // and taken as a whole or not at all. Whatever goes wrong, the last good state stays.
 import { type Clock, systemClock, type Timer } from '../../core/clock.ts';
 import { type Diagnostic, SallyportError } from '../../core/errors.ts';
+import { firstState } from '../first-state.ts';
 import { Findings } from '../read-files.ts';
 import type { Source } from '../source.ts';
 import { SourceBase } from '../source-base.ts';
@@ -60,42 +61,31 @@ export async function openStreamSource<State>(
 ): Promise<Source<State>> {
   const { signal, onWaiting } = options;
   const source = new StreamSource(parseSocketAddress(options.socket), options, method);
-  const stopTelling = source.onProblem((problems) => {
-    for (const problem of problems) onWaiting?.(problem);
-  });
   // Timers of the clock keep no process alive, and between two attempts there is nothing else.
   const { port1: alive } = new MessageChannel();
   alive.ref();
   try {
-    await firstState(source, signal);
+    await firstState(source, {
+      signal,
+      onWaiting: (problems) => {
+        for (const problem of problems) onWaiting?.(problem);
+      },
+      ended: gaveUp,
+    });
   } catch (error) {
     source.close();
     throw error;
   } finally {
     alive.close();
-    stopTelling();
   }
   return source;
 }
 
-function firstState(source: Source<unknown>, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      stop();
-      const [last] = source.problems();
-      const diagnostics = source.problems();
-      const message = `gave up waiting for the Workload API${last === undefined ? '' : `: ${last.message}`}`;
-      const hint = last?.hint === undefined ? {} : { hint: last.hint };
-      reject(new SallyportError('ERR_WORKLOAD_API_ABORTED', message, { diagnostics, ...hint }));
-    };
-    const stop = source.onChange(() => {
-      stop();
-      signal?.removeEventListener('abort', abort);
-      resolve();
-    });
-    if (signal?.aborted === true) abort();
-    else signal?.addEventListener('abort', abort, { once: true });
-  });
+function gaveUp(problems: readonly Diagnostic[]): SallyportError {
+  const [last] = problems;
+  const message = `gave up waiting for the Workload API${last === undefined ? '' : `: ${last.message}`}`;
+  const hint = last?.hint === undefined ? {} : { hint: last.hint };
+  return new SallyportError('ERR_WORKLOAD_API_ABORTED', message, { diagnostics: problems, ...hint });
 }
 
 class StreamSource<State> extends SourceBase<State> {
