@@ -1,7 +1,9 @@
 // The database of one issuer (node:sqlite): one process, every commit on the disk before it counts, and every
 // failure of SQLite as ERR_ISSUER_STATE.
+import { dirname } from 'node:path';
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { IssuerError } from './issuer-error.ts';
+import { lockHolder } from './lock-holder.ts';
 import { MIGRATIONS } from './schema.ts';
 
 /** A row as SQLite gives it. Read it with the functions below. */
@@ -130,7 +132,7 @@ export async function openStateDatabase(file: string, wal: boolean): Promise<Sta
   try {
     database = new DatabaseSync(file, { timeout: 0 });
   } catch (error) {
-    throw stateError(error);
+    throw openError(error, file);
   }
   try {
     // The lock is the kernel's and ends with the process, also with kill -9. Without WAL's shared memory.
@@ -146,16 +148,31 @@ export async function openStateDatabase(file: string, wal: boolean): Promise<Sta
     if (check?.['quick_check'] !== 'ok') throw damaged(`quick_check: ${String(check?.['quick_check'])}`);
   } catch (error) {
     database.close();
-    throw stateError(error);
+    throw openError(error, file);
   }
   return new StateDatabase(database);
 }
 
+/** Only the first access can find the lock taken: it is held from then on. */
+function openError(error: unknown, file: string): unknown {
+  if (resultCode(error) !== SQLITE_BUSY) return stateError(error);
+  const holder = lockHolder(file);
+  const [by, find] =
+    holder === null ? ['another process', `fuser ${file}`] : [`process ${holder}`, `ps -fp ${holder}`];
+  return new IssuerError('ERR_ISSUER_LOCKED', `the state in \`${dirname(file)}\` is open in ${by}`, {
+    hint: `end it first (\`${find}\`), or give this issuer a \`state\` of its own`,
+    cause: error,
+  });
+}
+
+function resultCode(error: unknown): number | null {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return null;
+  return error.errcode & 0xff;
+}
+
 function stateError(error: unknown): unknown {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return error;
-  const code = error.errcode & 0xff;
-  if (code === SQLITE_BUSY)
-    return new IssuerError('ERR_ISSUER_LOCKED', 'another process has the state of this issuer open');
+  const code = resultCode(error);
+  if (code === null || !(error instanceof Error)) return error;
   const hint = HINTS.get(code);
   const message = `the state cannot be read or written: ${error.message}`;
   return new IssuerError('ERR_ISSUER_STATE', message, { cause: error, ...(hint && { hint }) });

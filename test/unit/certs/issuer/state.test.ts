@@ -194,10 +194,14 @@ describe('the state is refused', () => {
     expect((await openAfter(damage, changes)).answer).toBe(code);
   });
 
-  test('while this or another process has it open', async () => {
+  test('while this or another process has it open, and says where and by whom', async () => {
     const { folder } = await openTestIssuer();
     await expect(openTestIssuer({ stateFolder: folder })).rejects.toThrow(
-      expect.objectContaining({ code: 'ERR_ISSUER_LOCKED' }),
+      expect.objectContaining({
+        code: 'ERR_ISSUER_LOCKED',
+        message: `the state in \`${folder}\` is open in process ${process.pid}`,
+        hint: `end it first (\`ps -fp ${process.pid}\`), or give this issuer a \`state\` of its own`,
+      }),
     );
   });
 
