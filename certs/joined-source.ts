@@ -54,8 +54,9 @@ class JoinedSource extends SourceBase<IdentityState> {
 
   /** As the sources say it now: one may have become well without an event. */
   override problems(): readonly Diagnostic[] {
+    const own = this.#svid.current()?.spiffeId.trustDomain;
     const found = [this.#svid, ...this.#others].flatMap((source) => source.problems());
-    return [...found, ...this.#changedId, ...this.#leftOut];
+    return [...found.map((problem) => aboutOwn(problem, own)), ...this.#changedId, ...this.#leftOut];
   }
 
   #tell(): void {
@@ -113,4 +114,9 @@ class JoinedSource extends SourceBase<IdentityState> {
       hint: 'remove it from policy.trustDomainAliases, or give that trust domain another name',
     }));
   }
+}
+
+/** A source of bundles alone does not know which trust domain is the own one: to it every one is foreign. */
+function aboutOwn({ trustDomain, ...problem }: Diagnostic, own: TrustDomain | undefined): Diagnostic {
+  return trustDomain === undefined || trustDomain === own ? problem : { ...problem, trustDomain };
 }

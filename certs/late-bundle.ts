@@ -37,6 +37,11 @@ class LateBundle extends SourceBase<TrustState> {
     this.#source?.close();
   }
 
+  /** Whatever is wrong here is wrong with this one trust domain. */
+  protected override report(problems: readonly Diagnostic[]): void {
+    super.report(problems.map((problem) => ({ trustDomain: this.#trustDomain, ...problem })));
+  }
+
   #follow(source: BundleSource): void {
     if (this.#giveUp.signal.aborted) return source.close();
     this.#source = source;

@@ -26,14 +26,20 @@ export class Findings {
   /** Foreign trust domains that are not taken as they came. */
   readonly refused = new Set<TrustDomain>();
   errors = 0;
+  readonly #about: Pick<Diagnostic, 'trustDomain'>;
+
+  /** `foreign`: everything that is found is about this trust domain, which is not the own one. */
+  constructor(foreign?: TrustDomain) {
+    this.#about = foreign === undefined ? {} : { trustDomain: foreign };
+  }
 
   error(code: string, at: Position | undefined, message: string, hint: string): void {
     this.errors++;
-    this.list.push({ severity: 'error', code, message, hint, ...(at ? { at } : {}) });
+    this.#push({ severity: 'error', code, message, hint }, at);
   }
 
   warn(code: string, at: Position | undefined, message: string, hint: string): void {
-    this.list.push({ severity: 'warning', code, message, hint, ...(at ? { at } : {}) });
+    this.#push({ severity: 'warning', code, message, hint }, at);
   }
 
   /** Everything of `found`. */
@@ -47,6 +53,10 @@ export class Findings {
   refuse(trustDomain: TrustDomain, found: Findings): void {
     this.list.push(...found.list);
     this.refused.add(trustDomain);
+  }
+
+  #push(found: Diagnostic, at: Position | undefined): void {
+    this.list.push({ ...found, ...(at ? { at } : {}), ...this.#about });
   }
 }
 

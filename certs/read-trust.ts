@@ -31,7 +31,7 @@ export function readTrust(
   const bundles = new Map<TrustDomain, TrustBundle>();
   const crls = new Map<TrustDomain, readonly Crl[]>();
   for (const trustDomain of namesIn(material)) {
-    const found = new Findings();
+    const found = new Findings(trustDomain === own ? undefined : trustDomain);
     const [pem, lists] = [material.bundles.get(trustDomain), material.crls.get(trustDomain)];
     const bundle = pem === undefined ? null : readBundle(trustDomain, pem, nowMs, found);
     if (bundle !== null) bundles.set(trustDomain, bundle);

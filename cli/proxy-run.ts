@@ -8,6 +8,7 @@ import { type Diagnostic, errorCode, SallyportError } from '../core/errors.ts';
 import { createFilePolicySource, type PolicySource } from '../policy/source.ts';
 import type { Loader } from '../policy/worker-client.ts';
 import { readDescriptorUse } from '../proxy/descriptors.ts';
+import { problemHead } from '../proxy/identity-problems.ts';
 import { type Management, sourcesOf, startManagement } from '../proxy/management.ts';
 import { followReadiness } from '../proxy/readiness.ts';
 import { openSink } from '../proxy/record/line-sink.ts';
@@ -128,7 +129,7 @@ async function serve(
 ): Promise<void> {
   const { config, policy, svid, logger } = deps;
   const server = new ProxyServer(deps);
-  svid?.onProblem((problems) => report(logger, 'identity update refused, the last good one stays', problems));
+  svid?.onProblem((problems) => report(logger, problemHead, problems));
   report(logger, 'identity findings', svid?.problems() ?? []);
   management.serve(sourcesOf(server, deps)); // not ready, while the policies are loaded
   try {
@@ -201,9 +202,13 @@ async function checkWritable(file: string): Promise<void> {
   }
 }
 
-function report(logger: Logger, message: string, problems: readonly Diagnostic[]): void {
+function report(
+  logger: Logger,
+  head: string | ((problem: Diagnostic) => string),
+  problems: readonly Diagnostic[],
+): void {
   for (const problem of problems) {
     const level = problem.severity === 'error' ? 'error' : problem.severity === 'warning' ? 'warn' : 'info';
-    logger[level](message, { ...problem });
+    logger[level](typeof head === 'string' ? head : head(problem), { ...problem });
   }
 }

@@ -1,5 +1,6 @@
 // The truth about readiness: what /readyz answers, and one log line whenever it changes (demand 24).
-import { identityReadiness, type SvidSource } from '../certs/source.ts';
+import { identityReadiness } from '../certs/source.ts';
+import { identityWarnings } from './identity-problems.ts';
 import type { ProxyDeps, ProxyServer } from './server.ts';
 import { effectiveMode, softerText, softerThanEnforce } from './softer.ts';
 import type { Readiness } from './status/status-server.ts';
@@ -19,12 +20,6 @@ export function readinessOf(proxy: ProxyServer, deps: ProxyDeps): Readiness {
   if (proxy.runtime.draining) reasons.push('shutdown: draining');
   const softer = softerThanEnforce(deps.config, proxy.enforcement.mode).map(softerText);
   return { reasons, softer, warnings: identityWarnings(deps.svid) };
-}
-
-/** Errors of the sources while the last good state serves: what will hurt once that expires. */
-function identityWarnings(svid: SvidSource | null): string[] {
-  const errors = (svid?.problems() ?? []).filter(({ severity }) => severity === 'error');
-  return errors.map(({ message, code }) => `identity: ${message} [${code}]`);
 }
 
 const LOOK_MS = 1_000;

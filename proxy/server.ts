@@ -19,6 +19,7 @@ import type { RequestParserOptions } from './http1/parse-request.ts';
 import { ProtectedNames } from './http1/protected-names.ts';
 import { RequestState } from './http1/request-state.ts';
 import { SessionParts } from './http2/session-parts.ts';
+import { followRefusals } from './identity-problems.ts';
 import { Shutdown } from './lifecycle.ts';
 import { HttpListener } from './listener.ts';
 import { listenerOptions } from './listener-options.ts';
@@ -112,9 +113,7 @@ export class ProxyServer {
     const state = svid?.current() ?? null;
     if (state !== null) this.setIdentity(state);
     svid?.onChange((next) => this.identityChanged(next));
-    svid?.onProblem((problems) => {
-      if (problems.some(({ severity }) => severity === 'error')) this.recorder.identityUpdated('refused');
-    });
+    if (svid !== null) followRefusals(svid, () => this.recorder.identityUpdated('refused'));
   }
 
   /** Follows the policies, whose first load is done, and listens. @throws ERR_LISTEN_FAILED */

@@ -86,7 +86,7 @@ class EndpointSource extends SourceBase<TrustState> implements BundleEndpointSou
   }
 
   async start(): Promise<void> {
-    const findings = new Findings();
+    const findings = new Findings(this.trustDomain);
     if ((await this.#readCa(findings)) === undefined)
       throw new SallyportError(
         'ERR_BUNDLE_ENDPOINT_CA',
@@ -99,7 +99,7 @@ class EndpointSource extends SourceBase<TrustState> implements BundleEndpointSou
   }
 
   async #poll(): Promise<void> {
-    const findings = new Findings();
+    const findings = new Findings(this.trustDomain);
     const taken = await this.#refresh(findings);
     if (this.#closing.signal.aborted) return;
     this.#failures = taken ? 0 : this.#failures + 1;

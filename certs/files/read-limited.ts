@@ -69,7 +69,7 @@ async function readAll(
 ): Promise<ReadonlyMap<string, FileContent>> {
   const contents = new Map<string, FileContent>();
   for (const [name, file] of Object.entries(files)) {
-    const found = new Findings();
+    const found = new Findings(name === own ? undefined : name);
     const content = await readLimited(file, found, bytesMax);
     if (content !== null) contents.set(name, content);
     else if (name === own) findings.add(found);

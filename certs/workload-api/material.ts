@@ -104,7 +104,7 @@ function readBundles(named: BundlesMessage, reader: Reader, findings: Findings):
   const bundles = new Map<TrustDomain, readonly Buffer[]>();
   for (const [name, certificates] of named) {
     // A name that is none is no reason to refuse the own identity, and neither is a trust domain without CA.
-    const found = new Findings();
+    const found = new Findings(name);
     const trustDomain = attempt(() => readDomain(name), reader, found);
     if (trustDomain === null) {
       findings.refuse(name, found);

@@ -61,7 +61,7 @@ export const METRICS = {
   sallyport_identity_wait_seconds: gauge([], 'How long the start waited for the first SVID, or waits now'),
   sallyport_identity_updates_total: counter(
     ['result'],
-    'New certificates, keys, bundles and CRLs by result: ok, or refused, which leaves the last good ones',
+    'Updates of the identity: ok (any trust domain), or refused (the own one only: the last good set stays)',
   ),
   sallyport_identity_last_update_timestamp_seconds: gauge(
     [],

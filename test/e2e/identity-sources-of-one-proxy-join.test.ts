@@ -84,11 +84,17 @@ test('a partner’s own CA vouches for nobody of the own trust domain', async ()
 test('a broken partner file changes nothing, and is said', async () => {
   const peer = await served(await call(stage, await stage.svid('p', FOREIGN, { authority: partner })));
   stage.write('partner.pem', '-----BEGIN CERTIFICATE-----\nAAAA\n');
-  await eventually(problems, (n) => n === 1);
-  expect(await refusedUpdates()).toBe(1);
+  const line = await proxy.line(({ code }) => code === 'ERR_PEM_MALFORMED');
+  expect(line).toMatchObject({
+    msg: 'a bundle of another trust domain cannot be updated, its last good one stays',
+    trustDomain: 'partner.example',
+    at: { file: stage.path('partner.pem'), line: 1 },
+  });
+  expect(await problems()).toBe(1);
+  expect(await refusedUpdates()).toBe(0);
   const ready = await statusPage(stage, '/readyz');
   expect(ready.status).toBe(200);
-  expect(ready.text).toMatch(/^warning: identity: .*\[ERR_PEM_MALFORMED\]$/m);
+  expect(ready.text).toMatch(/^warning: identity: `partner.example`: .*\[ERR_PEM_MALFORMED\]$/m);
   await served(peer);
   stage.write('partner.pem', partner.certificatePem);
   await eventually(problems, (n) => n === 0);
@@ -101,6 +107,7 @@ test('another ID in the files is not taken: its policies are not those in force'
   await stage.svid('server', 'spiffe://example.org/ns/shop/sa/admin');
   await eventually(problems, (n) => n === 1);
   const ready = await statusPage(stage, '/readyz');
+  expect(await refusedUpdates()).toBe(1);
   expect(ready.text).toMatch(/the new SVID is `.*\/sa\/admin`, this process runs as `.*\/sa\/cart`/);
   const caller = await served(await call(stage, web));
   if (!(caller.socket instanceof TLSSocket)) throw new Error('a caller speaks TLS');

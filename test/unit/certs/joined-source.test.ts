@@ -62,6 +62,16 @@ describe('joined sources', () => {
     expect(joined.current()?.trustAnchorsPem).toEqual([ca.certificatePem, other.certificatePem]);
   });
 
+  test('a fault says which foreign trust domain it is about, and none when it is the own one', async () => {
+    const fault = { severity: 'error', code: 'ERR_A', message: 'a' } as const;
+    const svid = new ToldSource<IdentityState>().tell(await identity());
+    const foreign = new ToldSource<TrustState>();
+    const joined = joinSources({ svid, others: [foreign], reserved: NO_NAMES });
+    svid.complain(fault);
+    foreign.complain({ ...fault, trustDomain: 'b.example' }, { ...fault, trustDomain: 'example.org' });
+    expect(joined.problems()).toEqual([fault, { ...fault, trustDomain: 'b.example' }, fault]);
+  });
+
   test('a name that stands for the own trust domain gets no bundle, whoever sends it', async () => {
     const svid = new ToldSource<IdentityState>().tell(await identity(ID, [other]));
     const joined = joinSources({ svid, others: [], reserved: new Set(['b.example', 'example.org']) });

@@ -54,12 +54,12 @@ test('why it waits is a problem, and what goes wrong later too; a good state end
   const opening = new Opening();
   const source = openBundleLater('b.example', opening.open);
   opening.asked?.onWaiting({ severity: 'error', code: 'ERR_AWAY', message: 'nobody there' });
-  expect(source.problems()).toMatchObject([{ code: 'ERR_AWAY' }]);
+  expect(source.problems()).toMatchObject([{ code: 'ERR_AWAY', trustDomain: 'b.example' }]);
   const behind = new ToldSource<TrustState>().tell(trust(partner));
   await opening.succeed(behind);
   expect(source.problems()).toEqual([]);
   behind.refuse('ERR_LATER');
-  expect(source.problems()).toMatchObject([{ code: 'ERR_LATER' }]);
+  expect(source.problems()).toMatchObject([{ code: 'ERR_LATER', trustDomain: 'b.example' }]);
   expect(domainsOf(source)).toEqual(['b.example']);
 });
 

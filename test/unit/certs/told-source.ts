@@ -1,5 +1,6 @@
 // A source that says what the test wants.
 import { SourceBase } from '../../../certs/source-base.ts';
+import type { Diagnostic } from '../../../core/errors.ts';
 
 export class ToldSource<State> extends SourceBase<State> {
   closed = false;
@@ -11,6 +12,11 @@ export class ToldSource<State> extends SourceBase<State> {
 
   refuse(code: string): this {
     this.report([{ severity: 'error', code, message: 'no' }]);
+    return this;
+  }
+
+  complain(...problems: readonly Diagnostic[]): this {
+    this.report(problems);
     return this;
   }
 

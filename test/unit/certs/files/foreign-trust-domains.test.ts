@@ -103,7 +103,7 @@ test.each(FAULTS)('$name holds up nothing of the own, and what was good stays', 
   writeSet(next);
   await expect.poll(() => serialOf(source)).toBe(next.serial);
   expect(await told).toMatchObject([
-    { severity: 'error', code: row.code, at: { file: join(dir, row.file) } },
+    { severity: 'error', code: row.code, at: { file: join(dir, row.file) }, trustDomain: PARTNER },
   ]);
   expect(source.problems()).toHaveLength(1);
   const state = source.current();
