@@ -66,6 +66,14 @@ export function parseCrl(der: Buffer): Crl {
   };
 }
 
+/** The issuer, as in `Crl`, of a list that `parseCrl` may refuse. @throws DerError */
+export function readCrlIssuer(der: Buffer): string {
+  const fields = new DerReader(der).enter(TAG.sequence).enter(TAG.sequence);
+  if (fields.peek() === TAG.integer) fields.integer(); // absent in version 1
+  fields.raw(TAG.sequence);
+  return fields.raw(TAG.sequence).toString('latin1');
+}
+
 function readRevoked(list: DerReader): ReadonlySet<string> {
   const revoked = new Set<string>();
   let count = 0;

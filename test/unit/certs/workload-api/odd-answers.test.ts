@@ -17,6 +17,13 @@ beforeAll(async () => {
 const asking = new Asking();
 afterEach(() => asking.close());
 
+/** The list, of a version that there is not: its issuer can be read, and nothing else counts. */
+function ofVersion7(crl: Buffer): Buffer {
+  const changed = Buffer.from(crl);
+  changed[crl.indexOf(Buffer.from('020101', 'hex')) + 2] = 7;
+  return changed;
+}
+
 interface AnswerRow {
   readonly name: string;
   readonly make: () => X509SvidResponse;
@@ -77,6 +84,22 @@ const ANSWERS: readonly AnswerRow[] = [
   {
     name: 'a CRL that is none',
     make: () => ({ ...answers.message({}), crls: [Buffer.from('30030201ff', 'hex')] }),
+    code: 'ERR_CRL_MALFORMED',
+    says: 'CRL cannot be read',
+  },
+  {
+    name: 'an own CRL of a version to come',
+    make: () => ({ ...answers.message({}), crls: [ofVersion7(answers.ca.issueCrl({ revokedSerials: [] }))] }),
+    code: 'ERR_CRL_MALFORMED',
+    says: 'unknown version',
+  },
+  {
+    name: 'a CRL that is cut off: whose it is cannot be said',
+    make: () => ({
+      ...answers.message({}),
+      crls: [answers.ca.issueCrl({ revokedSerials: [] }).subarray(0, -1)],
+      federatedBundles: new Map([['spiffe://b.example', answers.ca.certificate.der]]),
+    }),
     code: 'ERR_CRL_MALFORMED',
     says: 'CRL cannot be read',
   },
@@ -259,6 +282,34 @@ describe('trust', () => {
     // The empty one, and b.example's CA for c.example.
     const said = got.problems().map(({ code }) => code);
     expect(said).toEqual(['LINT_WORKLOAD_API_BUNDLE', 'LINT_BUNDLE_TRUST_DOMAIN']);
+  });
+
+  const UNREADABLE = [
+    { name: 'with bytes left over', spoil: (crl: Buffer) => Buffer.concat([crl, Buffer.alloc(1)]) },
+    { name: 'of a version to come', spoil: ofVersion7 },
+  ];
+  test.each(UNREADABLE)('a CRL $name refuses its issuer’s trust domains and no other', async ({ spoil }) => {
+    const [other, good] = [
+      await createAuthority({ trustDomain: 'b.example' }),
+      await createAuthority({ trustDomain: 'd.example' }),
+    ];
+    const [own, spoiled, fresh] = [answers.ca, other, good].map((ca) => ca.issueCrl({ revokedSerials: [] }));
+    if (own === undefined || spoiled === undefined || fresh === undefined) throw new Error('three lists');
+    const federatedBundles = new Map([
+      ['spiffe://b.example', other.certificate.der],
+      ['spiffe://c.example', other.certificate.der],
+      ['spiffe://d.example', good.certificate.der],
+    ]);
+    const message = { ...answers.message({}), crls: [own, spoil(spoiled), fresh], federatedBundles };
+    const { source } = await asking.ask([sayingMessage(() => message)]);
+    const got = await source;
+    expect([...(got.current()?.bundles.keys() ?? [])].sort()).toEqual(['d.example', 'example.org']);
+    expect([...(got.current()?.crls.keys() ?? [])].sort()).toEqual(['d.example', 'example.org']);
+    const found = got.problems().filter(({ severity }) => severity === 'error');
+    expect(found).toMatchObject([
+      { code: 'ERR_CRL_MALFORMED', trustDomain: 'b.example' },
+      { code: 'ERR_CRL_MALFORMED', trustDomain: 'c.example' },
+    ]);
   });
 
   test('a CRL goes to the trust domain of its issuer', async () => {
