@@ -203,3 +203,10 @@ export const KUBERNETES_REVIEWS_PER_ADDRESS_MAX = 16;
 
 /** The same of one address: some issuers behind one of them. */
 export const BUNDLE_ENDPOINT_CONNECTIONS_PER_ADDRESS_MAX = 32;
+
+/**
+ * Bytes of all foreign bundles that the issuer tells, DER with the names of their trust domains: half of what
+ * a gRPC client takes in one message (4 MiB), so that the SVID and a CRL of 50,000 serials (1.9 MB) fit with
+ * them. As PEM in JSON they are 3 MB of the 16 in an answer of the issuer.
+ */
+export const FEDERATED_BYTES_MAX = 2_097_152;
