@@ -126,7 +126,7 @@ test('a token is not used twice by two processes: the second cannot even open th
   if (stdout === null) throw new Error('no pipe');
   // The lines before this one come while the state is being made, under another name.
   for await (const line of createInterface(stdout)) if (line.startsWith('ready')) break;
-  await expect(openTestIssuer({ stateFolder: folder })).rejects.toThrow('another process has the state');
+  await expect(openTestIssuer({ stateFolder: folder })).rejects.toThrow(`is open in process ${child.pid}`);
   const gone = once(child, 'exit');
   child.kill('SIGKILL');
   await gone;
