@@ -1,7 +1,9 @@
 // Certificates and CRLs from their parts (RFC 5280 sections 4.1 and 5.1): encodes and signs exactly what it
 // is told, so that tests can make what no authority should. authority.ts decides what is sensible.
 import { type KeyObject, sign } from 'node:crypto';
+import { TAG } from '../x509/der.ts';
 import { EXTENSION, KEY_USAGES, type KeyUsage } from '../x509/extensions.ts';
+import { element } from '../x509/write-der.ts';
 import type { Asn1, DerEncoder } from './encode-der.ts';
 
 /** One extension; `value` is the DER inside the OCTET STRING. */
@@ -79,7 +81,7 @@ export function buildCrl(encoder: DerEncoder, spec: CrlSpec, signer: Signer): Bu
 function signed(e: DerEncoder, tbs: Asn1, algorithm: Asn1, { key, digest = 'sha256' }: Signer): Buffer {
   const tbsDer = e.encode(tbs);
   const signature = sign(key.asymmetricKeyType === 'ed25519' ? null : digest, tbsDer, key);
-  return e.encode(e.sequence([tbs, algorithm, e.bits(signature)]));
+  return element(TAG.sequence, tbsDer, e.encode(algorithm), e.encode(e.bits(signature)));
 }
 
 const ECDSA = { sha1: '1', sha256: '3.2', sha384: '3.3', sha512: '3.4' } as const;
