@@ -74,7 +74,7 @@ async function issueSvid(asked: Asked, query: string, deps: RouteDeps): Promise<
     // Read before the attestation is looked at: a join token that comes with a bad CSR is not used up.
     const csr = readCertificateRequest(fields.csr);
     const attestation = await attest(fields, asked, deps);
-    return json(issuedText(deps.issuer.issue({ attestation, csr, from: asked.address }), deps));
+    return json(...issuedText(deps.issuer.issue({ attestation, csr, from: asked.address }), deps));
   } catch (error) {
     if (error instanceof SallyportError) deps.refused(kind, error.code);
     throw error;
@@ -116,7 +116,7 @@ async function attest(
 
 const rfc3339 = (ms: number): string => new Date(ms).toISOString();
 
-function issuedText(issued: Issued, { issuer, trustText }: RouteDeps): string {
+function issuedText(issued: Issued, { issuer, trustText }: RouteDeps): readonly (string | Buffer)[] {
   const head = JSON.stringify({
     spiffeId: issued.spiffeId,
     svid: issued.chainPem,
@@ -125,7 +125,7 @@ function issuedText(issued: Issued, { issuer, trustText }: RouteDeps): string {
     notAfter: rfc3339(issued.notAfterMs),
     renewAt: rfc3339(issued.renewAtMs),
   });
-  return `${head.slice(0, -1)},"trust":${trustText.of(issuer.trust())}}`;
+  return [`${head.slice(0, -1)},"trust":`, trustText.of(issuer.trust()), '}'];
 }
 
 async function tellTrust(asked: Asked, query: string, deps: RouteDeps): Promise<Answer> {
@@ -135,7 +135,7 @@ async function tellTrust(asked: Asked, query: string, deps: RouteDeps): Promise<
     const trust = issuer.trust();
     if (trust.sequence <= after) return null;
     const renew = asked.caller === null ? null : issuer.mustRenew(asked.caller.serial);
-    return json(trustText.withRenew(trust, renew));
+    return json(...trustText.withRenew(trust, renew));
   };
   const now = answer();
   if (now !== null || waitMs === 0) return now ?? NO_CONTENT;

@@ -1,21 +1,22 @@
-// TRUST of the API: what a workload verifies others with, as JSON, made once for each sequence number.
+// TRUST of the API: what a workload verifies others with, as JSON, made once for each sequence number:
+// everybody who waits is sent the same bytes.
 import { writePem } from '../../x509/pem.ts';
 import type { PublishedTrust } from '../issuer.ts';
 
 const pem = (label: string, ders: readonly Buffer[]): string =>
   ders.map((der) => writePem(label, der)).join('');
 
-/** The JSON object, without its closing brace when `open` is asked for by what follows. */
+/** The JSON object. */
 export class TrustText {
   #sequence = -1;
-  #text = '';
+  #bytes = Buffer.alloc(0);
 
   /** `{"trustDomain":…}`. */
-  of(trust: PublishedTrust): string {
-    if (trust.sequence === this.#sequence) return this.#text;
+  of(trust: PublishedTrust): Buffer {
+    if (trust.sequence === this.#sequence) return this.#bytes;
     const { trustDomain, sequence, refreshHintMs, rootsDer, crlsDer, federated } = trust;
     this.#sequence = sequence;
-    this.#text = JSON.stringify({
+    const text = JSON.stringify({
       trustDomain,
       sequence,
       refreshHintSeconds: Math.max(1, Math.round(refreshHintMs / 1000)),
@@ -25,12 +26,13 @@ export class TrustText {
         [...federated].map(([domain, ders]) => [domain, pem('CERTIFICATE', ders)]),
       ),
     });
-    return this.#text;
+    this.#bytes = Buffer.from(text);
+    return this.#bytes;
   }
 
-  /** The same with `"renew"`, for a caller that presented a certificate. */
-  withRenew(trust: PublishedTrust, renew: boolean | null): string {
-    const text = this.of(trust);
-    return renew === null ? text : `${text.slice(0, -1)},"renew":${renew}}`;
+  /** The same in parts, with `"renew"` for a caller that presented a certificate. */
+  withRenew(trust: PublishedTrust, renew: boolean | null): readonly Buffer[] {
+    const bytes = this.of(trust);
+    return renew === null ? [bytes] : [bytes.subarray(0, -1), Buffer.from(`,"renew":${renew}}`)];
   }
 }
