@@ -52,16 +52,23 @@ export interface IssueRequest extends ProfileOptions {
 // Clocks of peers differ; a certificate that starts now is refused by those behind.
 export const BACKDATE_MS = 60_000;
 
-/**
- * For `/ns/shop/sa/web`: `web`, `web.shop`, `web.shop.svc`; else the last path segment; and `localhost`, for
- * curl.
- */
+const LOCALHOST = 'localhost';
+
+/** `serviceDnsNames`, and `localhost` for curl: for certificates that a person makes one by one. */
 export function defaultDnsNames(spiffeId: SpiffeId): readonly string[] {
+  return [...serviceDnsNames(spiffeId), LOCALHOST];
+}
+
+/**
+ * For `/ns/shop/sa/web`: `web`, `web.shop`, `web.shop.svc`; else the last path segment. SAFETY: never
+ * `localhost`: it is everybody's, so that any workload could answer for the one that somebody forwards there.
+ */
+export function serviceDnsNames(spiffeId: SpiffeId): readonly string[] {
   const { namespace, serviceAccount, path } = spiffeId;
   const name = (serviceAccount ?? path.slice(path.lastIndexOf('/') + 1)).toLowerCase();
   const names =
     namespace === null ? [name] : [name, `${name}.${namespace}`, `${name}.${namespace}.svc`.toLowerCase()];
-  return [...names.filter(isDnsName), 'localhost'];
+  return names.filter((one) => isDnsName(one) && one !== LOCALHOST);
 }
 
 /** Labels of 1 to 63 of `[a-z0-9-]`, not starting or ending with `-`; at most 253 characters. */

@@ -2,7 +2,7 @@
 // crash leaves the SVID, the used token and the entry, or none of them.
 import { SallyportError } from '../../core/errors.ts';
 import { parseSpiffeId, type SpiffeId } from '../../core/spiffe-id.ts';
-import { defaultDnsNames, isDnsName } from '../authority/certificate-profile.ts';
+import { isDnsName, serviceDnsNames } from '../authority/certificate-profile.ts';
 import { ROTATED_GRACE_MS } from '../limits.ts';
 import { printable } from '../x509/names.ts';
 import { writePem } from '../x509/pem.ts';
@@ -164,7 +164,7 @@ export class Issuance {
     const replaces = this.#ofSameId(attestation.replaces, spiffeId);
     return {
       spiffeId,
-      dnsNames: attestation.dnsNames ?? defaultDnsNames(spiffeId),
+      dnsNames: attestation.dnsNames ?? serviceDnsNames(spiffeId),
       tokenHash: null,
       replaces,
       fields: { detail: printable(attestation.detail) },
@@ -183,7 +183,7 @@ export class Issuance {
     const spiffeId = parseSpiffeId(verdict.spiffeId);
     return {
       spiffeId,
-      dnsNames: verdict.dnsNames ?? defaultDnsNames(spiffeId),
+      dnsNames: verdict.dnsNames ?? serviceDnsNames(spiffeId),
       tokenHash: verdict.hash,
       replaces: null,
       fields: {},
@@ -251,7 +251,7 @@ function kubernetesDnsNames(account: { readonly namespace: string; readonly serv
   const names = [`${inNamespace}.svc`];
   // `web.shop.svc` is also what `web.shop` in a namespace `svc` would be called.
   if (!account.serviceAccount.includes('.')) names.unshift(inNamespace);
-  return [...names.filter(isDnsName), 'localhost'];
+  return names.filter(isDnsName);
 }
 
 function renewalFault(row: IssuedRow, spiffeId: string, nowMs: number): string | null {

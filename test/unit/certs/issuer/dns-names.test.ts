@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 
 const ROWS: readonly { name: string; account: string; namespace?: string; expect: string[] }[] = [
-  { name: 'a name', account: 'web', expect: ['web.evil', 'web.evil.svc', 'localhost'] },
+  { name: 'a name', account: 'web', expect: ['web.evil', 'web.evil.svc'] },
   { name: 'a host of the internet', account: 'www.bank.example', expect: ['www.bank.example.evil.svc'] },
   { name: 'a service elsewhere', account: 'web.shop.svc', expect: ['web.shop.svc.evil.svc'] },
   { name: 'a service elsewhere, shorter', account: 'web.shop', expect: ['web.shop.evil.svc'] },
@@ -25,13 +25,35 @@ const ROWS: readonly { name: string; account: string; namespace?: string; expect
   { name: 'too long a name', account: `a.${'b'.repeat(63)}.${'c'.repeat(180)}`, expect: [] },
 ];
 
+const namesIn = (chainPem: string): readonly string[] =>
+  (new X509Certificate(chainPem).subjectAltName ?? '')
+    .split(', ')
+    .flatMap((one) => (one.startsWith('DNS:') ? [one.slice(4)] : []));
+
+// Whoever has it could be the server at the other end of a `kubectl port-forward`, or any on a shared host.
+describe('nobody is `localhost` unless an operator said so', () => {
+  test.each([
+    { id: 'spiffe://example.org/ns/shop/sa/web', expect: ['web', 'web.shop', 'web.shop.svc'] },
+    { id: 'spiffe://example.org/host/backup', expect: ['backup'] },
+    { id: 'spiffe://example.org/ns/shop/sa/localhost', expect: ['localhost.shop', 'localhost.shop.svc'] },
+    { id: 'spiffe://example.org/host/localhost', expect: [] },
+  ])('$id', ({ id, expect: expected }) => {
+    expect(namesIn(t.join(id).chainPem)).toEqual(expected);
+    expect(namesIn(t.ask({ kind: 'local', spiffeId: id, detail: '' }).chainPem)).toEqual(expected);
+  });
+
+  test('a token with the name', () => {
+    const request = { spiffeId: 'spiffe://example.org/w', ttlMs: 60_000, author: 'test' };
+    const { token } = t.issuer.createJoinToken({ ...request, dnsNames: ['localhost'] });
+    expect(namesIn(t.ask({ kind: 'join-token', token }).chainPem)).toEqual(['localhost']);
+  });
+});
+
 describe('a service account that is called like', () => {
   test.each(ROWS)('$name', ({ account: serviceAccount, namespace = 'evil', expect: expected }) => {
     const issued = t.ask({ kind: 'kubernetes', namespace, serviceAccount, pod: null });
-    const names = new X509Certificate(issued.chainPem).subjectAltName ?? '';
-    const dns = names.split(', ').flatMap((one) => (one.startsWith('DNS:') ? [one.slice(4)] : []));
-    expect(dns).toEqual([...new Set([...expected, 'localhost'])]);
+    expect(namesIn(issued.chainPem)).toEqual(expected);
     // Renewed, it has no others.
-    expect(new X509Certificate(t.renew(issued).chainPem).subjectAltName).toBe(names);
+    expect(namesIn(t.renew(issued).chainPem)).toEqual(expected);
   });
 });
