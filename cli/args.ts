@@ -41,3 +41,11 @@ export function oneSpiffeId(positionals: readonly string[], line: string): Spiff
 }
 
 const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+
+/** RFC 3339 with an offset, as Unix milliseconds. @throws ERR_USAGE */
+export function parseTime(option: string, text: string): number {
+  const ms = Date.parse(text);
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text) || Number.isNaN(ms))
+    throw usage(`\`${option} ${text}\` is not a time`, 'RFC 3339, for example `2026-01-01T00:00:00Z`');
+  return ms;
+}

@@ -1,30 +1,51 @@
 // `sallyport certs audit`: who got what, when and why, and whether the record is whole.
 import { type AdminAnswer, askAdmin, askAdminLines } from '../certs/issuer/admin/client.ts';
 import { SallyportError } from '../core/errors.ts';
-import { parseOptions } from './args.ts';
+import { parseOptions, parseTime, usage } from './args.ts';
 import { adminSocket, ISSUER_OPTIONS, ISSUER_USAGE } from './certs-admin.ts';
 import { jsonText, printable } from './flows-text.ts';
 import type { Io, Verb } from './io.ts';
 import { paint } from './paint.ts';
 
 /** One line for `--help`. */
-export const CERTS_AUDIT_USAGE = `sallyport certs audit [--verify] ${ISSUER_USAGE}`;
+export const CERTS_AUDIT_USAGE = `sallyport certs audit [--verify] [--after SEQUENCE] [--before TIME]
+  ${ISSUER_USAGE}`;
 
 /** Exit 1 when the chain of hashes is broken. */
 export const certsAudit: Verb = async (args, io) => {
   const { values } = parseOptions(
-    { args: [...args], options: { verify: { type: 'boolean', default: false }, ...ISSUER_OPTIONS } },
+    {
+      args: [...args],
+      options: {
+        verify: { type: 'boolean', default: false },
+        after: { type: 'string' },
+        before: { type: 'string' },
+        ...ISSUER_OPTIONS,
+      },
+    },
     CERTS_AUDIT_USAGE,
   );
+  const beforeMs = values.before === undefined ? Infinity : parseTime('--before', values.before);
+  const after = parseSequence(values.after ?? '0');
+  if (values.verify && (values.after ?? values.before) !== undefined)
+    throw usage('`--verify` is about the whole log', 'leave `--after` and `--before` out');
   const socket = await adminSocket(io, values);
   if (values.verify) return verify(socket, values.json, io);
-  for await (const line of askAdminLines(socket, { path: '/v1/audit' })) {
+  for await (const line of askAdminLines(socket, { path: `/v1/audit?after=${after}` })) {
     const entry = readEntry(line);
+    if (Date.parse(String(entry['time'])) >= beforeMs) continue; // a clock may have gone back: to the end
     if (values.json) io.out(jsonText({ ...entry, hash: line.text('hash') }));
     else show(io, entry, line.text('hash'));
   }
   return 0;
 };
+
+function parseSequence(text: string): number {
+  const sequence = Number(text);
+  if (!Number.isSafeInteger(sequence) || sequence < 0)
+    throw usage(`\`--after ${text}\` is not a sequence number`, 'the last one that you have');
+  return sequence;
+}
 
 async function verify(socket: string, json: boolean, io: Io): Promise<number> {
   const verdict = await askAdmin(socket, { path: '/v1/audit/verdict' });

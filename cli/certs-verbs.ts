@@ -112,8 +112,13 @@ export const ISSUER_VERBS: readonly VerbEntry[] = [
   {
     name: 'certs audit',
     summary: 'print the audit log, or check that it is whole',
-    options: [['--verify', 'recompute the chain of hashes; exit 1 when it is broken'], ...ISSUER_HELP],
-    examples: ['sallyport certs audit --verify'],
+    options: [
+      ['--verify', 'recompute the chain of hashes; exit 1 when it is broken'],
+      ['--after SEQUENCE', 'entries after that one only'],
+      ['--before TIME', 'entries before that time only, RFC 3339'],
+      ...ISSUER_HELP,
+    ],
+    examples: ['sallyport certs audit --verify', 'sallyport certs audit --json --after 4711 >> audit.jsonl'],
     load: async () => {
       const { CERTS_AUDIT_USAGE, certsAudit } = await import('./certs-audit.ts');
       return { verb: certsAudit, usage: CERTS_AUDIT_USAGE };

@@ -12,7 +12,7 @@ import type { Certificate } from '../certs/x509/certificate.ts';
 import type { Crl } from '../certs/x509/crl.ts';
 import { readPem } from '../certs/x509/pem.ts';
 import { type Diagnostic, formatDiagnostic, SallyportError } from '../core/errors.ts';
-import { parseOptions, usage } from './args.ts';
+import { parseOptions, parseTime, usage } from './args.ts';
 import { parseDomainFile, readInput } from './certs-arguments.ts';
 import { showVerdict, verdictJson } from './certs-verify-show.ts';
 import type { Io, Verb } from './io.ts';
@@ -60,7 +60,7 @@ export const certsVerify: Verb = async (args, io) => {
   const { purpose } = values;
   if (purpose !== 'client' && purpose !== 'server')
     throw usage(`\`--purpose ${purpose}\` is not known`, 'client or server');
-  const nowMs = values.at === undefined ? Date.now() : parseTime(values.at);
+  const nowMs = values.at === undefined ? Date.now() : parseTime('--at', values.at);
   const chain: Buffer[] = [];
   for (const name of [file, ...values.intermediates])
     chain.push(...readChain((await readInput(io, name)).bytes));
@@ -73,14 +73,6 @@ export const certsVerify: Verb = async (args, io) => {
   else showVerdict(io, verified);
   return verified.verdict.ok ? 0 : 1;
 };
-
-/** RFC 3339 with an offset. @throws ERR_USAGE */
-function parseTime(text: string): number {
-  const ms = Date.parse(text);
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text) || Number.isNaN(ms))
-    throw usage(`\`--at ${text}\` is not a time`, 'RFC 3339, for example `2026-01-01T00:00:00Z`');
-  return ms;
-}
 
 function judge(
   chain: readonly Buffer[],

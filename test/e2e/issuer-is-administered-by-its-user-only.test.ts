@@ -1,6 +1,7 @@
 // The operator's side: the admin socket, its verbs, and what they say when something is wrong.
+
 import { spawnSync } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -28,6 +29,16 @@ const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8)
 test('nobody else may open the socket or the state', () => {
   expect([mode(stage.state), mode(stage.socket)]).toEqual(['700', '600']);
 });
+
+/** The hashes of an export, as anybody computes them: of the hash before and the entry without its own. */
+function chainOf(lines: readonly string[]): readonly string[] {
+  let before = Buffer.alloc(32);
+  return lines.map((line) => {
+    const { hash: _hash, ...entry } = JSON.parse(line);
+    before = createHash('sha256').update(before).update(JSON.stringify(entry)).digest();
+    return before.toString('hex');
+  });
+}
 
 describe('the verbs', () => {
   test('token prints the token alone, for scripts, and JSON', async () => {
@@ -95,6 +106,14 @@ describe('the verbs', () => {
     const lines = (await stage.cli('certs', 'audit', '--json')).out.trim().split('\n');
     const entries = lines.map((line) => JSON.parse(line));
     expect(entries.map(({ sequence }) => sequence)).toEqual(entries.map((_, i) => i + 1));
+    const parts = async (...args: readonly string[]): Promise<readonly string[]> =>
+      (await stage.cli('certs', 'audit', '--json', ...args)).out.split('\n').filter((line) => line !== '');
+    const third: unknown = JSON.parse(lines[2] ?? '').time;
+    expect(await parts('--after', '2', '--before', '2100-01-01T00:00:00Z')).toEqual(lines.slice(2));
+    expect(await parts('--before', String(third))).toEqual(
+      lines.filter((line) => String(JSON.parse(line).time) < String(third)),
+    );
+    expect(chainOf(lines)).toEqual(lines.map((line) => JSON.parse(line).hash));
     expect((await stage.cli('certs', 'audit', '--verify')).out).toMatch(/^whole: \d+ entries/);
   });
 
@@ -127,6 +146,13 @@ describe('the verbs', () => {
     { name: 'a CA step out of order', args: ['rotate', '--ca', 'retire'], expect: 'prepared one first' },
     { name: 'an unknown step', args: ['rotate', '--ca', 'renew'], expect: 'one of prepare, activate' },
     { name: 'two targets', args: ['rotate', WEB, 'abcd'], expect: 'ERR_USAGE' },
+    {
+      name: 'a time without offset',
+      args: ['audit', '--before', '2026-01-01T00:00:00'],
+      expect: 'is not a time',
+    },
+    { name: 'a negative sequence', args: ['audit', '--after=-1'], expect: 'is not a sequence number' },
+    { name: 'a part that is verified', args: ['audit', '--verify', '--after', '1'], expect: 'the whole log' },
     { name: 'two places', args: ['audit', '--state', 'a', '--socket', 'b'], expect: 'give one of them' },
     { name: 'an unknown state', args: ['issued', '--only', 'good'], expect: 'valid, revoked, expired' },
   ];
