@@ -12,7 +12,7 @@ export function lockHolder(file: string): number | null {
   }
 }
 
-// SQLite locks bytes that no database uses for anything else: from PENDING_BYTE to the end of the shared ones.
+// SQLite locks bytes that no database uses for anything else: PENDING_BYTE to the last of the shared ones.
 const LOCK_BYTES_START = '1073741824';
 const LOCK_BYTES_END = '1073742335';
 
