@@ -95,8 +95,8 @@ interface Context {
   readonly memo: SignatureMemo;
   /** Intermediates of paths that held, by fingerprint. Only saves work: each path is validated in full. */
   readonly intermediates: Map<string, Certificate>;
-  /** Many peers send their root too. The same holds: as sent, it is one more intermediate. */
-  readonly anchors: ReadonlyMap<string, Certificate>;
+  /** By length: many peers send their root too. The same holds: as sent, it is one more intermediate. */
+  readonly anchors: ReadonlyMap<number, readonly Certificate[]>;
 }
 
 interface VerifiedLeaf {
@@ -154,10 +154,19 @@ function verifyChain(
   return { identity, verdict: { ok: true, identity }, validUntilMs: path.validUntilMs };
 }
 
-function anchorsOf({ bundles }: TrustState): Map<string, Certificate> {
-  const all = [...bundles.values()].flatMap(({ anchors }) => anchors);
-  return new Map(all.map((anchor) => [anchor.fingerprintSha256, anchor]));
+/** One that is known already is not parsed again. */
+function issuerOf(der: Buffer, { intermediates, anchors }: Context): Certificate {
+  const anchor = anchors.get(der.length)?.find((one) => one.der.equals(der));
+  if (anchor !== undefined) return anchor;
+  const fingerprint = fingerprintOf(der);
+  return intermediates.get(fingerprint) ?? parseCertificate(der, fingerprint);
 }
+
+const anchorsOf = ({ bundles }: TrustState): Context['anchors'] =>
+  Map.groupBy(
+    [...bundles.values()].flatMap((bundle) => bundle.anchors),
+    ({ der }) => der.length,
+  );
 
 function remember(known: Map<string, Certificate>, ca: Certificate): void {
   if (known.has(ca.fingerprintSha256)) return;
@@ -168,7 +177,7 @@ function remember(known: Map<string, Certificate>, ca: Certificate): void {
 function parseChain(
   chain: readonly Buffer[],
   leafFingerprint: string,
-  { intermediates, anchors }: Context,
+  context: Context,
 ): [Certificate, ...Certificate[]] | CertificateFault {
   if (chain.length > CHAIN_CERTIFICATES_MAX)
     return refuse(
@@ -181,9 +190,7 @@ function parseChain(
   const parsed: Certificate[] = [];
   for (const [i, der] of chain.entries()) {
     try {
-      const fingerprint = i === 0 ? leafFingerprint : fingerprintOf(der);
-      const known = intermediates.get(fingerprint) ?? anchors.get(fingerprint);
-      parsed.push(known ?? parseCertificate(der, fingerprint));
+      parsed.push(i === 0 ? parseCertificate(der, leafFingerprint) : issuerOf(der, context));
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
       return refuse(

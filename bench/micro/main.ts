@@ -1,10 +1,11 @@
 // Runs micro-benches and prints their figures: npm run bench:micro [-- NAME…] [--json]
 import { parseArgs } from 'node:util';
-import { MICRO_BENCHES, type MicroBench } from './all.ts';
+import { MICRO_BENCHES } from './all.ts';
 import type { Figure } from './measure.ts';
 
 const WIDTH = Math.max(...MICRO_BENCHES.map(({ name }) => name.length));
-const USAGE = `usage: npm run bench:micro [-- NAME…] [--json]
+const USAGE = `usage: npm run bench:micro [-- NAME…] [--turns N] [--json]
+  --turns N  how often each piece is timed, the fastest counts: more are slower and less noisy
   --json     print one array of {bench, name, value, unit}
   --help
 benches (default: all, in about a minute):
@@ -13,7 +14,7 @@ ${MICRO_BENCHES.map(({ name, summary }) => `  ${name.padEnd(WIDTH)}  ${summary}`
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  let chosen: { readonly benches: readonly MicroBench[]; readonly json: boolean; readonly help: boolean };
+  let chosen: ReturnType<typeof choose>;
   try {
     chosen = choose(args);
   } catch (error) {
@@ -27,7 +28,7 @@ async function main(args: readonly string[]): Promise<number> {
   const all: (Figure & { bench: string })[] = [];
   for (const { name, summary, run } of chosen.benches) {
     if (!chosen.json) console.log(`${all.length === 0 ? '' : '\n'}${name}: ${summary}`);
-    const figures = await run();
+    const figures = await run(chosen.turns);
     all.push(...figures.map((figure) => ({ bench: name, ...figure })));
     if (!chosen.json) console.log(linesOf(figures).join('\n'));
   }
@@ -40,12 +41,19 @@ function choose(args: readonly string[]) {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+    options: {
+      turns: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
   });
+  const turns = values.turns === undefined ? undefined : Number(values.turns);
+  if (turns !== undefined && !(Number.isSafeInteger(turns) && turns > 0))
+    throw new Error(`\`--turns ${values.turns}\` is no number of turns`);
   const stranger = positionals.find((name) => !MICRO_BENCHES.some((bench) => bench.name === name));
   if (stranger !== undefined) throw new Error(`there is no micro-bench \`${stranger}\``);
   const benches = MICRO_BENCHES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
-  return { benches, ...values };
+  return { benches, turns, json: values.json, help: values.help };
 }
 
 function linesOf(figures: readonly Figure[]): string[] {

@@ -199,18 +199,19 @@ function validityFault(
   at: { readonly nowMs: number; readonly graceMs: number; readonly isLeaf: boolean },
 ): CertificateFault | null {
   const { nowMs, graceMs, isLeaf } = at;
-  const what = isLeaf ? 'the certificate' : nameOf(certificate);
+  // Made when it is needed: every handshake comes this way.
+  const what = (): string => (isLeaf ? 'the certificate' : nameOf(certificate));
   if (nowMs < certificate.notBeforeMs)
     return fault(
       'expired-certificate',
-      `${what} is not valid before ${isoTime(certificate.notBeforeMs)}`,
+      `${what()} is not valid before ${isoTime(certificate.notBeforeMs)}`,
       RULE.validity,
     );
   // RFC 5280 section 4.1.2.5: the period includes notAfter, which counts whole seconds
   if (nowMs >= certificate.notAfterMs + 1000 + graceMs)
     return fault(
       'expired-certificate',
-      `${what} expired at ${isoTime(certificate.notAfterMs)}`,
+      `${what()} expired at ${isoTime(certificate.notAfterMs)}`,
       RULE.validity,
     );
   return null;
