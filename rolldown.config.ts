@@ -8,7 +8,20 @@ import about from './package.json' with { type: 'json' };
 
 const BUNDLED = ['yaml', 'zod'];
 /** Files of cli/ that every start loads. */
-const STARTING = ['args', 'dispatch', 'flows-verbs', 'help', 'proxy', 'proxy-events', 'verbs', 'version'];
+const STARTING = [
+  ...[
+    'args',
+    'certs-verbs',
+    'dispatch',
+    'flows/verbs',
+    'help',
+    'policy/verbs',
+    'proxy',
+    'proxy-events',
+    'verbs',
+  ],
+  'version',
+];
 
 /** The licences of the packages whose code is in the emitted files. */
 const licences: Plugin = {

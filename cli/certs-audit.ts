@@ -3,9 +3,9 @@ import { type AdminAnswer, askAdmin, askAdminLines } from '../certs/issuer/admin
 import { SallyportError } from '../core/errors.ts';
 import { parseOptions, parseTime, usage } from './args.ts';
 import { adminSocket, ISSUER_OPTIONS, ISSUER_USAGE } from './certs-admin.ts';
-import { jsonText, printable } from './flows-text.ts';
 import type { Io, Verb } from './io.ts';
 import { paint } from './paint.ts';
+import { jsonText, printable } from './text.ts';
 
 /** One line for `--help`. */
 export const CERTS_AUDIT_USAGE = `sallyport certs audit [--verify] [--after SEQUENCE] [--before TIME]

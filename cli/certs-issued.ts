@@ -3,9 +3,9 @@ import { type AdminAnswer, askAdminLines } from '../certs/issuer/admin/client.ts
 import { parseSpiffeId } from '../core/spiffe-id.ts';
 import { parseOptions, usage } from './args.ts';
 import { adminSocket, fromNow, ISSUER_OPTIONS, ISSUER_USAGE } from './certs-admin.ts';
-import { type Cell, table } from './flows-table.ts';
-import { jsonText } from './flows-text.ts';
 import type { Verb } from './io.ts';
+import { type Cell, table } from './table.ts';
+import { jsonText } from './text.ts';
 
 /** One line for `--help`. */
 export const CERTS_ISSUED_USAGE = `sallyport certs issued [ID] [--only STATE] [--limit N] ${ISSUER_USAGE}`;

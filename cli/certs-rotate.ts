@@ -3,8 +3,8 @@ import { type AdminAnswer, askAdmin } from '../certs/issuer/admin/client.ts';
 import { parseOptions, usage } from './args.ts';
 import { adminSocket, author, fromNow, ISSUER_OPTIONS, ISSUER_USAGE } from './certs-admin.ts';
 import { readTarget, tellSerials } from './certs-revoke.ts';
-import { type Cell, table } from './flows-table.ts';
 import type { Io, Verb } from './io.ts';
+import { type Cell, table } from './table.ts';
 
 /** One line for `--help`. */
 export const CERTS_ROTATE_USAGE = `sallyport certs rotate ID|SERIAL|--ca STEP [--force] ${ISSUER_USAGE}`;

@@ -17,7 +17,7 @@ import { createLogger, type Logger } from '../proxy/record/logger.ts';
 import type { SpanSink } from '../proxy/record/record.ts';
 import { type ProxyDeps, ProxyServer } from '../proxy/server.ts';
 import { waitingSources } from '../proxy/waiting.ts';
-import { policyOptionsOf } from './policy-options.ts';
+import { policyOptionsOf } from './policy/options.ts';
 import { followConfig } from './proxy-config.ts';
 import type { FileEdits, StopSignals } from './proxy-events.ts';
 import { openIdentity } from './proxy-identity.ts';

@@ -1,8 +1,9 @@
 // Every verb that exists: its name, what `--help` says about it, and how its file is loaded when it is
 // called.
 import { ISSUER_VERBS } from './certs-verbs.ts';
-import { FLOWS_VERBS } from './flows-verbs.ts';
+import { FLOWS_VERBS } from './flows/verbs.ts';
 import type { Verb } from './io.ts';
+import { POLICY_VERBS } from './policy/verbs.ts';
 
 /** What a verb's file gives: the verb, and its one line of usage. */
 export interface LoadedVerb {
@@ -25,12 +26,6 @@ export interface VerbEntry {
 }
 
 const JSON_OPTION = ['--json', 'print JSON'] as const;
-const POLICY_OPTIONS = [
-  ['--policy PATH', 'a policy file or folder; may be repeated'],
-  ['--config FILE', 'take policies, workload and options from a configuration'],
-  ['--root-namespace NS', 'whose policies select every workload; default istio-system'],
-  ['--trust-domain TD', 'the own trust domain'],
-] as const;
 
 /** In the order of `--help`. */
 export const VERBS: readonly VerbEntry[] = [
@@ -107,55 +102,7 @@ export const VERBS: readonly VerbEntry[] = [
       return { verb: configExplain, usage: CONFIG_EXPLAIN_USAGE };
     },
   },
-  {
-    name: 'policy check',
-    summary: 'errors and findings of policies as file:line:column',
-    options: [
-      ['PATH', 'policy files and folders'],
-      ['--strict', 'exit 1 on findings too'],
-      ...POLICY_OPTIONS,
-      JSON_OPTION,
-    ],
-    examples: ['sallyport policy check policies/', 'sallyport policy check --config sallyport.yaml --strict'],
-    load: async () => {
-      const { POLICY_CHECK_USAGE, policyCheck } = await import('./policy-check.ts');
-      return { verb: policyCheck, usage: POLICY_CHECK_USAGE };
-    },
-  },
-  {
-    name: 'policy eval',
-    summary: 'decide recorded requests, on the engine of the proxy',
-    options: [
-      ['--requests FILE', 'one request a line as JSON; `-` is standard input'],
-      ...POLICY_OPTIONS,
-      ['--json', 'accepted; the answer is JSON in any case'],
-    ],
-    examples: ['sallyport policy eval --policy policies/ --requests requests.jsonl'],
-    load: async () => {
-      const { POLICY_EVAL_USAGE, policyEval } = await import('./policy-eval.ts');
-      return { verb: policyEval, usage: POLICY_EVAL_USAGE };
-    },
-  },
-  {
-    name: 'policy explain',
-    summary: 'why one request is allowed or denied',
-    options: [
-      ['METHOD HOST/PATH', 'the request, with --as for the caller'],
-      ['--as NS/SA', 'the caller: `shop/web` or a SPIFFE ID'],
-      ['--request FILE', 'the request as JSON instead'],
-      ['--request-id ID', 'the request of that line of the decision log instead, with --log'],
-      ['--log FILE', 'the decision log'],
-      ['--namespace NS', 'of the workload'],
-      ['--label KEY=VALUE', 'of the workload; may be repeated'],
-      ...POLICY_OPTIONS,
-      JSON_OPTION,
-    ],
-    examples: ['sallyport policy explain --policy policies/ --as shop/web GET cart:8080/items/7'],
-    load: async () => {
-      const { POLICY_EXPLAIN_USAGE, policyExplain } = await import('./policy-explain.ts');
-      return { verb: policyExplain, usage: POLICY_EXPLAIN_USAGE };
-    },
-  },
+  ...POLICY_VERBS,
   ...FLOWS_VERBS,
   {
     name: 'certs ca',

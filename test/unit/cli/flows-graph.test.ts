@@ -1,9 +1,9 @@
 // The graph for other programs: whatever a name holds, DOT and Mermaid read it as one label. DOT is checked
 // by a small strict parser of its lexical rules (https://graphviz.org/doc/info/lang.html).
 import { describe, expect, test } from 'vitest';
-import { dotText, mermaidText } from '../../../cli/flows-graph.ts';
-import { Progress } from '../../../cli/flows-progress.ts';
-import { jsonText, printable, shellWord } from '../../../cli/flows-text.ts';
+import { dotText, mermaidText } from '../../../cli/flows/graph.ts';
+import { Progress } from '../../../cli/progress.ts';
+import { jsonText, printable, shellWord } from '../../../cli/text.ts';
 import type { Edge } from '../../../policy/flows/edges.ts';
 import { EdgeTable } from '../../../policy/flows/edges.ts';
 import { Names } from '../../../policy/flows/names.ts';

@@ -163,14 +163,15 @@ describe('a real process', () => {
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
       encoding: 'utf8',
     });
-    const loaded = stdout.split('\n').flatMap((line) => line.match(/cli\/([a-z-]+)\.ts/)?.[1] ?? []);
+    const loaded = stdout.split('\n').flatMap((line) => line.match(/cli\/([a-z/-]+)\.ts/)?.[1] ?? []);
     expect(loaded.sort()).toEqual([
       'args',
       'certs-verbs',
       'dispatch',
-      'flows-verbs',
+      'flows/verbs',
       'help',
       'main',
+      'policy/verbs',
       'verbs',
       'version',
     ]);

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Verb } from '../../../cli/io.ts';
-import { policyCheck } from '../../../cli/policy-check.ts';
-import { policyEval } from '../../../cli/policy-eval.ts';
-import { policyExplain } from '../../../cli/policy-explain.ts';
+import { policyCheck } from '../../../cli/policy/check.ts';
+import { policyEval } from '../../../cli/policy/eval.ts';
+import { policyExplain } from '../../../cli/policy/explain.ts';
 import { SallyportError } from '../../../core/errors.ts';
 
 const POLICY = `apiVersion: security.istio.io/v1

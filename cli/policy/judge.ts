@@ -1,16 +1,16 @@
 // Judges requests on the proxy's own engine: the compiled table, one for each workload that is asked.
-import { type Diagnostic, SallyportError } from '../core/errors.ts';
-import { compile } from '../policy/compile.ts';
-import { evaluate } from '../policy/evaluate.ts';
-import type { Policy, Workload } from '../policy/model.ts';
-import { nearest } from '../policy/near.ts';
-import { partitionBySource } from '../policy/partition.ts';
-import type { Decision, NearRule, Verdict } from '../policy/request.ts';
-import type { JudgedRequest } from '../policy/request-json.ts';
-import { residualFor } from '../policy/residual.ts';
-import { loadTable, type Table } from '../policy/table.ts';
-import { validatePolicy } from '../policy/validate.ts';
-import type { PolicyInput } from './policy-input.ts';
+import { type Diagnostic, SallyportError } from '../../core/errors.ts';
+import { compile } from '../../policy/compile.ts';
+import { evaluate } from '../../policy/evaluate.ts';
+import type { Policy, Workload } from '../../policy/model.ts';
+import { nearest } from '../../policy/near.ts';
+import { partitionBySource } from '../../policy/partition.ts';
+import type { Decision, NearRule, Verdict } from '../../policy/request.ts';
+import type { JudgedRequest } from '../../policy/request-json.ts';
+import { residualFor } from '../../policy/residual.ts';
+import { loadTable, type Table } from '../../policy/table.ts';
+import { validatePolicy } from '../../policy/validate.ts';
+import type { PolicyInput } from './input.ts';
 
 /** One answer, keys in the order they are printed. */
 export interface Answer {

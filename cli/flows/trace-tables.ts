@@ -1,11 +1,11 @@
 // The tables of `flows trace`: what was reached, what was asked for, what was denied.
-import { bytesOf, deniedBy, wouldDenyOf } from '../policy/flows/tally.ts';
-import type { TopRow } from '../policy/flows/top.ts';
-import type { Attempt, Hop } from '../policy/flows/trace.ts';
-import { DENIED_COLUMNS, deniedCells, portsOf } from './flows-edges.ts';
-import { type Cell, type Column, table } from './flows-table.ts';
-import { counted, shortTime, thousands } from './flows-text.ts';
-import type { Io } from './io.ts';
+import { bytesOf, deniedBy, wouldDenyOf } from '../../policy/flows/tally.ts';
+import type { TopRow } from '../../policy/flows/top.ts';
+import type { Attempt, Hop } from '../../policy/flows/trace.ts';
+import type { Io } from '../io.ts';
+import { type Cell, type Column, table } from '../table.ts';
+import { counted, shortTime, thousands } from '../text.ts';
+import { DENIED_COLUMNS, deniedCells, portsOf } from './edges.ts';
 
 const PATHS_SHOWN = 20;
 

@@ -1,6 +1,7 @@
 // Progress of reading on standard error, for work that takes longer than a moment on a terminal.
-import { printable, thousands } from './flows-text.ts';
+
 import type { Io } from './io.ts';
+import { printable, thousands } from './text.ts';
 
 const SILENT_MS = 2_000;
 const EVERY_MS = 500;

@@ -1,6 +1,6 @@
 // `--limit` of the views that are sorted by count.
-import { usage } from './args.ts';
-import { counted } from './flows-text.ts';
+import { usage } from '../args.ts';
+import { counted } from '../text.ts';
 
 const ROWS_DEFAULT = 20;
 

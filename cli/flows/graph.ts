@@ -1,10 +1,10 @@
 // The observed graph as Mermaid and DOT. Names and paths are strangers' text: nodes get numbers for ids, and
 // labels are escaped by an allow-list, so that no label ends before its end.
-import type { Edge } from '../policy/flows/edges.ts';
-import type { Names } from '../policy/flows/names.ts';
-import { deniedOf, requestsOf, seenBy, wouldDenyOf } from '../policy/flows/tally.ts';
-import { portsOf } from './flows-edges.ts';
-import { counted, printable, thousands } from './flows-text.ts';
+import type { Edge } from '../../policy/flows/edges.ts';
+import type { Names } from '../../policy/flows/names.ts';
+import { deniedOf, requestsOf, seenBy, wouldDenyOf } from '../../policy/flows/tally.ts';
+import { counted, printable, thousands } from '../text.ts';
+import { portsOf } from './edges.ts';
 
 /** Mermaid draws no more unless it is told to (`maxEdges`). */
 export const MERMAID_EDGES_MAX = 500;

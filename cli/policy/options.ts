@@ -1,7 +1,7 @@
 // What a configuration says about reading policies: the one place where its keys become the options of the
 // engine.
-import type { Config } from '../core/config/config.ts';
-import type { PolicyOptions } from '../policy/model.ts';
+import type { Config } from '../../core/config/config.ts';
+import type { PolicyOptions } from '../../policy/model.ts';
 
 /** The options of the policy engine as `config` gives them. */
 export function policyOptionsOf({ policy, identity, listeners }: Config): PolicyOptions {

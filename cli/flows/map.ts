@@ -1,10 +1,13 @@
 // `sallyport flows map`: who called whom, as the proxies of both sides saw it.
-import { type Edge, EdgeTable } from '../policy/flows/edges.ts';
-import type { Names } from '../policy/flows/names.ts';
-import { deniedOf, requestsOf, seenBy, spanOf, wouldDenyOf } from '../policy/flows/tally.ts';
-import { parseOptions, usage } from './args.ts';
-import { DENIED_COLUMNS, deniedCells, edgeJson, portsOf, sideCell } from './flows-edges.ts';
-import { dotText, MERMAID_EDGES_MAX, mermaidText } from './flows-graph.ts';
+import { type Edge, EdgeTable } from '../../policy/flows/edges.ts';
+import type { Names } from '../../policy/flows/names.ts';
+import { deniedOf, requestsOf, seenBy, spanOf, wouldDenyOf } from '../../policy/flows/tally.ts';
+import { parseOptions, usage } from '../args.ts';
+import type { Io, Verb } from '../io.ts';
+import { type Cell, type Column, table } from '../table.ts';
+import { counted, shortTime, thousands } from '../text.ts';
+import { DENIED_COLUMNS, deniedCells, edgeJson, portsOf, sideCell } from './edges.ts';
+import { dotText, MERMAID_EDGES_MAX, mermaidText } from './graph.ts';
 import {
   FLOWS_OPTIONS,
   jsonAnswer,
@@ -14,10 +17,7 @@ import {
   printRest,
   rangeText,
   readFlows,
-} from './flows-input.ts';
-import { type Cell, type Column, table } from './flows-table.ts';
-import { counted, shortTime, thousands } from './flows-text.ts';
-import type { Io, Verb } from './io.ts';
+} from './input.ts';
 
 /** One line for `--help`. */
 export const FLOWS_MAP_USAGE =

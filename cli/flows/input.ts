@@ -3,19 +3,19 @@
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { parseDuration } from '../core/config/values.ts';
-import { type Diagnostic, errorCode, formatDiagnostic, SallyportError } from '../core/errors.ts';
-import { parseTrustDomain } from '../core/spiffe-id.ts';
-import type { Rest } from '../policy/flows/bounded.ts';
-import type { Edge } from '../policy/flows/edges.ts';
-import { guessTrustDomain, Names } from '../policy/flows/names.ts';
-import { FlowReader, type FlowSink, type FlowSource, type TimeRange } from '../policy/flows/read.ts';
-import { parseRfc3339 } from '../policy/rfc3339.ts';
-import { usage } from './args.ts';
-import { adminFlows, parseAdmin } from './flows-admin.ts';
-import { Progress } from './flows-progress.ts';
-import { counted, jsonText, printable, shortTime, timeOrNull } from './flows-text.ts';
-import type { Io } from './io.ts';
+import { parseDuration } from '../../core/config/values.ts';
+import { type Diagnostic, errorCode, formatDiagnostic, SallyportError } from '../../core/errors.ts';
+import { parseTrustDomain } from '../../core/spiffe-id.ts';
+import type { Rest } from '../../policy/flows/bounded.ts';
+import type { Edge } from '../../policy/flows/edges.ts';
+import { guessTrustDomain, Names } from '../../policy/flows/names.ts';
+import { FlowReader, type FlowSink, type FlowSource, type TimeRange } from '../../policy/flows/read.ts';
+import { parseRfc3339 } from '../../policy/rfc3339.ts';
+import { usage } from '../args.ts';
+import type { Io } from '../io.ts';
+import { Progress } from '../progress.ts';
+import { counted, jsonText, printable, shortTime, timeOrNull } from '../text.ts';
+import { adminFlows, parseAdmin } from './admin.ts';
 
 /** Options every `flows` verb takes, for `parseArgs`. */
 export const FLOWS_OPTIONS = {

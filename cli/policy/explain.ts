@@ -1,22 +1,16 @@
 // `sallyport policy explain`: one request, the verdict, the rules that matched, the nearest rules and what
 // they missed.
-import { REASONS } from '../core/reasons.ts';
-import type { Workload } from '../policy/model.ts';
-import type { JudgedRequest } from '../policy/request-json.ts';
-import { parseOptions, usage } from './args.ts';
-import type { Io, Verb } from './io.ts';
-import { paint } from './paint.ts';
-import { findInLog, parseLabels, requestOfArguments, requestOfFile } from './policy-explain-request.ts';
-import { soleTrustDomain, unselected } from './policy-explain-selection.ts';
-import {
-  POLICY_OPTIONS,
-  type PolicyInput,
-  printFindings,
-  readConfiguration,
-  readPolicies,
-} from './policy-input.ts';
-import { type Answer, Judge } from './policy-judge.ts';
-import { judgedRequests, usualTrustDomain } from './policy-requests.ts';
+import { REASONS } from '../../core/reasons.ts';
+import type { Workload } from '../../policy/model.ts';
+import type { JudgedRequest } from '../../policy/request-json.ts';
+import { parseOptions, usage } from '../args.ts';
+import type { Io, Verb } from '../io.ts';
+import { paint } from '../paint.ts';
+import { findInLog, parseLabels, requestOfArguments, requestOfFile } from './explain-request.ts';
+import { soleTrustDomain, unselected } from './explain-selection.ts';
+import { POLICY_OPTIONS, type PolicyInput, printFindings, readConfiguration, readPolicies } from './input.ts';
+import { type Answer, Judge } from './judge.ts';
+import { judgedRequests, usualTrustDomain } from './requests.ts';
 
 /** One line for `--help`. */
 export const POLICY_EXPLAIN_USAGE =

@@ -1,8 +1,8 @@
 // `GET /flows` of a running proxy's admin address.
 import { type IncomingMessage, request } from 'node:http';
-import { isLoopback, parseConnectAddress } from '../core/config/values.ts';
-import { SallyportError } from '../core/errors.ts';
-import { usage } from './args.ts';
+import { isLoopback, parseConnectAddress } from '../../core/config/values.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { usage } from '../args.ts';
 
 /** Until the whole answer is there. */
 const ANSWER_MS_MAX = 60_000;

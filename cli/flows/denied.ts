@@ -1,12 +1,15 @@
 // `sallyport flows denied`: denials grouped by caller and path template, who looks like a scanner, what looks
 // like a retry, and what to run next.
-import { formatDuration } from '../core/config/values.ts';
-import { DenialTable, type JudgedDenial } from '../policy/flows/denials.ts';
-import { EdgeTable } from '../policy/flows/edges.ts';
-import type { Names } from '../policy/flows/names.ts';
-import type { FlowRecord } from '../policy/flows/record.ts';
-import { parseOptions } from './args.ts';
-import { nextStep } from './flows-denied-next.ts';
+import { formatDuration } from '../../core/config/values.ts';
+import { DenialTable, type JudgedDenial } from '../../policy/flows/denials.ts';
+import { EdgeTable } from '../../policy/flows/edges.ts';
+import type { Names } from '../../policy/flows/names.ts';
+import type { FlowRecord } from '../../policy/flows/record.ts';
+import { parseOptions } from '../args.ts';
+import type { Io, Verb } from '../io.ts';
+import { paint } from '../paint.ts';
+import { counted, printable, shortTime, thousands, timeOrNull } from '../text.ts';
+import { nextStep } from './denied-next.ts';
 import {
   FLOWS_OPTIONS,
   jsonAnswer,
@@ -15,11 +18,8 @@ import {
   printRest,
   rangeText,
   readFlows,
-} from './flows-input.ts';
-import { limitOf, moreText } from './flows-limit.ts';
-import { counted, printable, shortTime, thousands, timeOrNull } from './flows-text.ts';
-import type { Io, Verb } from './io.ts';
-import { paint } from './paint.ts';
+} from './input.ts';
+import { limitOf, moreText } from './limit.ts';
 
 /** One line for `--help`. */
 export const FLOWS_DENIED_USAGE =

@@ -1,16 +1,16 @@
 // `sallyport policy eval`: one decision for each request line, on the proxy's own engine. All or nothing: a
 // request or policy that cannot be read ends with exit 2 before the first answer.
-import { SallyportError } from '../core/errors.ts';
-import { parseOptions, usage } from './args.ts';
-import type { Io, Verb } from './io.ts';
+import { SallyportError } from '../../core/errors.ts';
+import { parseOptions, usage } from '../args.ts';
+import type { Io, Verb } from '../io.ts';
 import {
   POLICY_OPTIONS,
   type PolicyArguments,
   printFindings,
   readConfiguration,
   readPolicies,
-} from './policy-input.ts';
-import { Judge } from './policy-judge.ts';
+} from './input.ts';
+import { Judge } from './judge.ts';
 import {
   faultAt,
   judgedRequests,
@@ -19,7 +19,7 @@ import {
   readRequestText,
   refuse,
   usualTrustDomain,
-} from './policy-requests.ts';
+} from './requests.ts';
 
 /** One line for `--help`. */
 export const POLICY_EVAL_USAGE =

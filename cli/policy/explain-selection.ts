@@ -1,7 +1,7 @@
 // What `policy explain` can tell about policies that had no say: those that do not select the workload; and
 // the trust domain that the policies themselves speak of.
-import type { Clause, Policy, Workload } from '../policy/model.ts';
-import { selects } from '../policy/select.ts';
+import type { Clause, Policy, Workload } from '../../policy/model.ts';
+import { selects } from '../../policy/select.ts';
 
 const SHOWN_MAX = 3;
 

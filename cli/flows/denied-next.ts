@@ -1,9 +1,9 @@
 // What to run after a look at a denial. The command is pasted into a shell and made of strangers' text: what
 // cannot be quoted safely is not offered.
-import { REASONS } from '../core/reasons.ts';
-import type { JudgedDenial } from '../policy/flows/denials.ts';
-import { exampleOf } from '../policy/flows/template.ts';
-import { shellWord } from './flows-text.ts';
+import { REASONS } from '../../core/reasons.ts';
+import type { JudgedDenial } from '../../policy/flows/denials.ts';
+import { exampleOf } from '../../policy/flows/template.ts';
+import { shellWord } from '../text.ts';
 
 /** A command to paste, or a word about the reason where no policy decided. */
 export interface NextStep {

@@ -1,11 +1,11 @@
 // `sallyport policy check PATH…`: every error and finding of policy files as file:line:column.
-import type { Diagnostic } from '../core/errors.ts';
-import { formatDiagnostic } from '../core/errors.ts';
-import { lintPolicies } from '../policy/lint.ts';
-import type { PolicyFile } from '../policy/parse.ts';
-import { parseOptions, usage } from './args.ts';
-import type { Verb } from './io.ts';
-import { POLICY_OPTIONS, readConfiguration, readPolicies } from './policy-input.ts';
+import type { Diagnostic } from '../../core/errors.ts';
+import { formatDiagnostic } from '../../core/errors.ts';
+import { lintPolicies } from '../../policy/lint.ts';
+import type { PolicyFile } from '../../policy/parse.ts';
+import { parseOptions, usage } from '../args.ts';
+import type { Verb } from '../io.ts';
+import { POLICY_OPTIONS, readConfiguration, readPolicies } from './input.ts';
 
 /** One line for `--help`. */
 export const POLICY_CHECK_USAGE =

@@ -1,8 +1,8 @@
 // Columns for people: aligned, coloured where there is a terminal.
 
-import { printable } from './flows-text.ts';
 import type { Io } from './io.ts';
 import { paint } from './paint.ts';
+import { printable } from './text.ts';
 
 /** One cell. Its text may be raw: it is made printable here. */
 export interface Cell {

@@ -2,19 +2,19 @@
 // findings.
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { leafFindings } from '../certs/svid.ts';
-import { parseCertificate } from '../certs/x509/certificate.ts';
-import { readPem } from '../certs/x509/pem.ts';
-import { type Config, resolveWorkload } from '../core/config/config.ts';
-import { loadConfig } from '../core/config/load.ts';
-import { type Diagnostic, formatDiagnostic, SallyportError } from '../core/errors.ts';
-import type { PathMode } from '../core/path.ts';
-import { parseTrustDomain } from '../core/spiffe-id.ts';
-import type { PolicyOptions, Workload } from '../policy/model.ts';
-import { type ParsedPolicies, type PolicyFile, parsePolicies } from '../policy/parse.ts';
-import { readPolicyFiles } from '../policy/read-files.ts';
-import type { Io } from './io.ts';
-import { policyOptionsOf } from './policy-options.ts';
+import { leafFindings } from '../../certs/svid.ts';
+import { parseCertificate } from '../../certs/x509/certificate.ts';
+import { readPem } from '../../certs/x509/pem.ts';
+import { type Config, resolveWorkload } from '../../core/config/config.ts';
+import { loadConfig } from '../../core/config/load.ts';
+import { type Diagnostic, formatDiagnostic, SallyportError } from '../../core/errors.ts';
+import type { PathMode } from '../../core/path.ts';
+import { parseTrustDomain } from '../../core/spiffe-id.ts';
+import type { PolicyOptions, Workload } from '../../policy/model.ts';
+import { type ParsedPolicies, type PolicyFile, parsePolicies } from '../../policy/parse.ts';
+import { readPolicyFiles } from '../../policy/read-files.ts';
+import type { Io } from '../io.ts';
+import { policyOptionsOf } from './options.ts';
 
 /** Options every `policy` verb takes, for `parseArgs`. */
 export const POLICY_OPTIONS = {

@@ -3,10 +3,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
-import { type Diagnostic, errorCode, SallyportError } from '../core/errors.ts';
-import { type JudgedRequest, readRequestJson } from '../policy/request-json.ts';
-import type { Io } from './io.ts';
-import type { PolicyInput } from './policy-input.ts';
+import { type Diagnostic, errorCode, SallyportError } from '../../core/errors.ts';
+import { type JudgedRequest, readRequestJson } from '../../policy/request-json.ts';
+import type { Io } from '../io.ts';
+import type { PolicyInput } from './input.ts';
 
 /** One request text and where it stands. */
 export interface RequestLine {

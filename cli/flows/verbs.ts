@@ -1,5 +1,5 @@
 // The rows of the `flows` verbs on the command line.
-import type { VerbEntry } from './verbs.ts';
+import type { VerbEntry } from '../verbs.ts';
 
 const JSON_OPTION = ['--json', 'print JSON'] as const;
 const FLOWS_OPTIONS = [
@@ -21,7 +21,7 @@ export const FLOWS_VERBS: readonly VerbEntry[] = [
       'sallyport flows map --admin 127.0.0.1:15000 --format dot | dot -Tsvg > map.svg',
     ],
     load: async () => {
-      const { FLOWS_MAP_USAGE, flowsMap } = await import('./flows-map.ts');
+      const { FLOWS_MAP_USAGE, flowsMap } = await import('./map.ts');
       return { verb: flowsMap, usage: FLOWS_MAP_USAGE };
     },
   },
@@ -36,7 +36,7 @@ export const FLOWS_VERBS: readonly VerbEntry[] = [
     ],
     examples: ['sallyport flows top --flows flows.jsonl --by path'],
     load: async () => {
-      const { FLOWS_TOP_USAGE, flowsTop } = await import('./flows-top.ts');
+      const { FLOWS_TOP_USAGE, flowsTop } = await import('./top.ts');
       return { verb: flowsTop, usage: FLOWS_TOP_USAGE };
     },
   },
@@ -49,7 +49,7 @@ export const FLOWS_VERBS: readonly VerbEntry[] = [
       'sallyport flows denied --flows flows.jsonl decisions.log',
     ],
     load: async () => {
-      const { FLOWS_DENIED_USAGE, flowsDenied } = await import('./flows-denied.ts');
+      const { FLOWS_DENIED_USAGE, flowsDenied } = await import('./denied.ts');
       return { verb: flowsDenied, usage: FLOWS_DENIED_USAGE };
     },
   },
@@ -64,7 +64,7 @@ export const FLOWS_VERBS: readonly VerbEntry[] = [
     ],
     examples: ['sallyport flows trace shop/web --since 2h --flows flows.jsonl'],
     load: async () => {
-      const { FLOWS_TRACE_USAGE, flowsTrace } = await import('./flows-trace.ts');
+      const { FLOWS_TRACE_USAGE, flowsTrace } = await import('./trace.ts');
       return { verb: flowsTrace, usage: FLOWS_TRACE_USAGE };
     },
   },

@@ -2,10 +2,10 @@
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { errorCode, SallyportError } from '../core/errors.ts';
-import { usage } from './args.ts';
-import type { Io } from './io.ts';
-import { isRecord, parseRequestLines, type RequestLine, readRequestText } from './policy-requests.ts';
+import { errorCode, SallyportError } from '../../core/errors.ts';
+import { usage } from '../args.ts';
+import type { Io } from '../io.ts';
+import { isRecord, parseRequestLines, type RequestLine, readRequestText } from './requests.ts';
 
 /** What the arguments leave to options. */
 export interface ArgumentOptions {

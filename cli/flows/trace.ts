@@ -1,14 +1,17 @@
 // `sallyport flows trace`: what a workload reached since a time, directly and through others, and what it was
 // denied; for incidents.
-import { didYouMean } from '../core/errors.ts';
-import { EdgeTable } from '../policy/flows/edges.ts';
-import type { Names } from '../policy/flows/names.ts';
-import type { FlowRecord } from '../policy/flows/record.ts';
-import { seenBy, wouldDenyOf } from '../policy/flows/tally.ts';
-import { PathTable } from '../policy/flows/top.ts';
-import { type Attempt, type Hop, meansCaller, type Trace, trace } from '../policy/flows/trace.ts';
-import { parseOptions, usage } from './args.ts';
-import { edgeJson, portsOf } from './flows-edges.ts';
+import { didYouMean } from '../../core/errors.ts';
+import { EdgeTable } from '../../policy/flows/edges.ts';
+import type { Names } from '../../policy/flows/names.ts';
+import type { FlowRecord } from '../../policy/flows/record.ts';
+import { seenBy, wouldDenyOf } from '../../policy/flows/tally.ts';
+import { PathTable } from '../../policy/flows/top.ts';
+import { type Attempt, type Hop, meansCaller, type Trace, trace } from '../../policy/flows/trace.ts';
+import { parseOptions, usage } from '../args.ts';
+import type { Io, Verb } from '../io.ts';
+import { paint } from '../paint.ts';
+import { counted, printable, thousands, timeOrNull } from '../text.ts';
+import { edgeJson, portsOf } from './edges.ts';
 import {
   FLOWS_OPTIONS,
   type FlowsRead,
@@ -18,11 +21,8 @@ import {
   printRest,
   rangeText,
   readFlows,
-} from './flows-input.ts';
-import { counted, printable, thousands, timeOrNull } from './flows-text.ts';
-import { deniedTable, pathTable, reachedTable } from './flows-trace-tables.ts';
-import type { Io, Verb } from './io.ts';
-import { paint } from './paint.ts';
+} from './input.ts';
+import { deniedTable, pathTable, reachedTable } from './trace-tables.ts';
 
 /** One line for `--help`. */
 export const FLOWS_TRACE_USAGE =

@@ -1,9 +1,12 @@
 // `sallyport flows top`: what comes most often.
-import { EdgeTable } from '../policy/flows/edges.ts';
-import type { FlowRecord } from '../policy/flows/record.ts';
-import { PathTable, RuleTable, type TopRow, topOfEdges } from '../policy/flows/top.ts';
-import { parseOptions, usage } from './args.ts';
-import { DENIED_COLUMNS, deniedCells } from './flows-edges.ts';
+import { EdgeTable } from '../../policy/flows/edges.ts';
+import type { FlowRecord } from '../../policy/flows/record.ts';
+import { PathTable, RuleTable, type TopRow, topOfEdges } from '../../policy/flows/top.ts';
+import { parseOptions, usage } from '../args.ts';
+import type { Io, Verb } from '../io.ts';
+import { type Cell, type Column, table } from '../table.ts';
+import { counted, shortTime, thousands, timeOrNull } from '../text.ts';
+import { DENIED_COLUMNS, deniedCells } from './edges.ts';
 import {
   FLOWS_OPTIONS,
   jsonAnswer,
@@ -12,11 +15,8 @@ import {
   printRest,
   rangeText,
   readFlows,
-} from './flows-input.ts';
-import { limitOf, moreText } from './flows-limit.ts';
-import { type Cell, type Column, table } from './flows-table.ts';
-import { counted, shortTime, thousands, timeOrNull } from './flows-text.ts';
-import type { Io, Verb } from './io.ts';
+} from './input.ts';
+import { limitOf, moreText } from './limit.ts';
 
 /** One line for `--help`. */
 export const FLOWS_TOP_USAGE =

@@ -1,6 +1,6 @@
 // How edges of the observed graph are written: as JSON, and as cells of a table.
-import type { Edge } from '../policy/flows/edges.ts';
-import type { Names } from '../policy/flows/names.ts';
+import type { Edge } from '../../policy/flows/edges.ts';
+import type { Names } from '../../policy/flows/names.ts';
 import {
   bytesOf,
   countOf,
@@ -10,9 +10,9 @@ import {
   seenBy,
   spanOf,
   wouldDenyOf,
-} from '../policy/flows/tally.ts';
-import type { Cell, Column } from './flows-table.ts';
-import { thousands, timeOrNull } from './flows-text.ts';
+} from '../../policy/flows/tally.ts';
+import type { Cell, Column } from '../table.ts';
+import { thousands, timeOrNull } from '../text.ts';
 
 /** An edge for machines. `requests` and `denied` are of both sides together; the sides stand beside them. */
 export function edgeJson(edge: Edge, names: Names) {
