@@ -60,4 +60,20 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
       return { verb: policyExplain, usage: POLICY_EXPLAIN_USAGE };
     },
   },
+  {
+    name: 'policy diff',
+    summary: 'what a change of policies allows and denies, proved',
+    options: [
+      ['OLD NEW', 'policy files or folders, before and after'],
+      ['--fail-on widen', 'exit 1 when more is allowed; narrow: when less is; any: on every change'],
+      ['--format markdown', 'for pull requests; text or json'],
+      ...POLICY_OPTIONS.slice(1),
+      JSON_OPTION,
+    ],
+    examples: ['sallyport policy diff old/ new/ --fail-on widen'],
+    load: async () => {
+      const { POLICY_DIFF_USAGE, policyDiff } = await import('./diff.ts');
+      return { verb: policyDiff, usage: POLICY_DIFF_USAGE };
+    },
+  },
 ];
