@@ -90,6 +90,13 @@ export const REQUIREMENTS: readonly Requirement[] = [
     usedFor: 'a workload that uses py-spiffe, and the messages of the Workload API',
     install: `python3 -m venv ${VENV} && ${VENV}/bin/pip install spiffe==0.3.2`,
   },
+  {
+    command: 'z3-solver',
+    module: 'z3',
+    required: true,
+    usedFor: 'a second opinion on what a change of policies means',
+    install: `python3 -m venv ${VENV} && ${VENV}/bin/pip install z3-solver==5.4.1.0`,
+  },
   kubernetes('kube-apiserver'),
   kubernetes('etcd'),
   interop('client'),

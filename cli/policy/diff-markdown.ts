@@ -10,7 +10,8 @@ export function diffMarkdown(shown: ShownDiff): string {
     return '### Policies\n\nEquivalent: every request is decided as before.\n';
   const places = placesOf(shown);
   const rows = changes.map(
-    (change) => `| ${change.kind} | ${becauseOf(change, places)} | ${code(exampleText(change.example))} |`,
+    (change) =>
+      `| ${change.kind} | ${becauseOf(change, places)} | ${change.examples.map((example) => code(exampleText(example))).join('<br>')} |`,
   );
   const open = undecided.map((one) => `| undecided | ${becauseOf(one, places)} | ${one.why} |`);
   const widening = changes.filter(({ kind }) => kind === 'widening').length;

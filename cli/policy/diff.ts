@@ -87,7 +87,10 @@ function diffText(io: Io, shown: ShownDiff): string {
     `${paint(io, COLOURS[kind], `${SIGNS[kind]} ${kind.padEnd(9)}`)}  ${becauseOf({ kind, ...by }, places)}\n`;
   const indent = ' '.repeat(13);
   const lines = [
-    ...changes.map((change) => `${head(change)}${indent}${paint(io, 'dim', exampleText(change.example))}\n`),
+    ...changes.flatMap((change) => [
+      head(change),
+      ...change.examples.map((example) => `${indent}${paint(io, 'dim', exampleText(example))}\n`),
+    ]),
     ...undecided.map((open) => `${head(open)}${indent}${paint(io, 'red', 'undecided')}: ${open.why}\n`),
   ];
   return `${lines.join('')}${verdictLine(io, shown)}`;

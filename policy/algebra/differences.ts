@@ -27,10 +27,12 @@ interface Changed {
   readonly deniedBy: string | null;
 }
 
-/** Requests that are decided otherwise, with one of them. */
+/** Requests that are decided otherwise, with some of them that differ in kind: at least one. */
 export interface Change extends Changed {
-  readonly example: ExampleRequest;
+  readonly examples: readonly ExampleRequest[];
 }
+
+const EXAMPLES_MAX = 3;
 
 /** Requests that may be. */
 export interface OpenQuestion extends Changed {
@@ -84,10 +86,10 @@ function compare(comparison: Comparison, found: Found): void {
   const ask = (changed: Changed, starts: readonly Box[], others: readonly Box[]): void => {
     const key = `${changed.allowedBy} ${changed.deniedBy}`;
     if (reported.has(key)) return;
-    const part = firstUncovered(starts, others);
-    if (part === null) return;
+    const parts = someUncovered(starts, others);
+    if (parts?.length === 0) return;
     reported.add(key);
-    report(comparison, changed, part, found);
+    report(comparison, changed, parts, found);
   };
   const askAll = (allowedBy: string | null, box: Box, except: readonly Box[]): void => {
     const starts = denying.selected === null ? [box] : meetAll(box, denying.selected);
@@ -99,15 +101,32 @@ function compare(comparison: Comparison, found: Found): void {
   if (allowing.selected !== null) askAll(null, space.all, [...denied, ...allowing.selected]);
 }
 
-/** An example counts when the evaluator says so too; undefined: the search was given up. */
-function report(comparison: Comparison, changed: Changed, part: Box | undefined, found: Found): void {
-  const { space, allowing, denying } = comparison;
-  if (part === undefined) {
-    found.undecided.push({ ...changed, why: TOO_MANY_OVERLAPS });
-    return;
+/** Parts of different kinds; none when `others` cover `starts`, null when the search was given up. */
+function someUncovered(starts: readonly Box[], others: readonly Box[]): readonly Box[] | null {
+  const parts: Box[] = [];
+  while (parts.length < EXAMPLES_MAX) {
+    // What is shown once counts as covered.
+    const part = firstUncovered(starts, [...others, ...parts]);
+    if (part === undefined && parts.length === 0) return null;
+    if (part === null || part === undefined) break;
+    parts.push(part);
   }
-  const example = exampleOf(space, part);
-  if (verdictOf(example, allowing.enforced) === 'allow' && verdictOf(example, denying.enforced) === 'deny')
-    found.changes.push({ ...changed, example });
-  else found.undecided.push({ ...changed, why: whyOpen(space, part) });
+  return parts;
+}
+
+/** An example counts when the evaluator says so too. */
+function report(
+  { space, allowing, denying }: Comparison,
+  changed: Changed,
+  parts: readonly Box[] | null,
+  found: Found,
+): void {
+  const examples = (parts ?? [])
+    .map((part) => exampleOf(space, part))
+    .filter((example) => verdictOf(example, allowing.enforced) === 'allow')
+    .filter((example) => verdictOf(example, denying.enforced) === 'deny');
+  if (examples.length > 0) found.changes.push({ ...changed, examples });
+  const [part] = parts ?? [];
+  if (examples.length === 0)
+    found.undecided.push({ ...changed, why: part === undefined ? TOO_MANY_OVERLAPS : whyOpen(space, part) });
 }
