@@ -1,6 +1,7 @@
 // Every micro-bench by name.
 import { compileFigures } from './compile.ts';
 import { decisionFigures } from './decision.ts';
+import { differenceFigures } from './differences.ts';
 import { handshakeFigures } from './handshake.ts';
 import { headFigures } from './head-parser.ts';
 import { logLineFigures } from './log-line.ts';
@@ -27,6 +28,11 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
     name: 'compile',
     summary: 'policy text to a table, as the loader process does it: 10, 1,000 and 10,000 rules',
     run: compileFigures,
+  },
+  {
+    name: 'diff',
+    summary: 'what a change of policies means: 1,000 rules against themselves, ten changed, all others',
+    run: differenceFigures,
   },
   {
     name: 'swap',

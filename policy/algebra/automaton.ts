@@ -10,7 +10,7 @@ export interface TextClass {
   readonly members: readonly number[];
 }
 
-/** How much is done before the answer is given up: places that were moved on, about half a microsecond each. */
+/** How much is done before the answer is given up: places moved on, about half a microsecond each. */
 const WORK_MAX = 5_000_000;
 
 /**

@@ -5,7 +5,7 @@ import { type TextField, textFieldOf, textSetOf } from './field-sets.ts';
 import { type HeaderDimension, headerDimension } from './header-dimension.ts';
 import type { Universe } from './language.ts';
 import { type TextDimension, type TextSet, textDimension } from './text-dimension.ts';
-import { HOSTS, METHODS, PATHS, PEERS, SERVER_NAMES } from './universes.ts';
+import { HOSTS, METHODS, PATHS, peersWithout, SERVER_NAMES } from './universes.ts';
 
 /** What one dimension is about. */
 export type Axis =
@@ -122,10 +122,14 @@ interface FieldUniverse {
   readonly absent: boolean;
 }
 
-function universeOf(field: TextField, { localTrustDomain }: PolicyOptions): FieldUniverse {
+function universeOf(field: TextField, options: PolicyOptions): FieldUniverse {
   switch (field) {
     case 'peer':
-      return { universe: PEERS, seeds: [`${localTrustDomain}/ns/other/sa/other`], absent: true };
+      return {
+        universe: peersWithout(standIns(options)),
+        seeds: [`${options.localTrustDomain}/ns/other/sa/other`],
+        absent: true,
+      };
     case 'sni':
       return { universe: SERVER_NAMES, seeds: [], absent: true };
     case 'method':
@@ -136,6 +140,10 @@ function universeOf(field: TextField, { localTrustDomain }: PolicyOptions): Fiel
       return { universe: PATHS, seeds: [PATH_SEED], absent: false };
   }
 }
+
+/** Names that stand for the local trust domain. */
+const standIns = ({ localTrustDomain, trustDomainAliases }: PolicyOptions): string[] =>
+  ['cluster.local', ...trustDomainAliases].filter((name) => name !== localTrustDomain);
 
 const matchersOf = (asked: readonly AskedCondition[], axis: string): Matcher[] =>
   asked

@@ -61,6 +61,31 @@ export const PEERS: Universe = {
   accepts: (state) => state === PEER.inSegment,
 };
 
+/**
+ * Peers but for those of `trustDomains`: names that stand for the local trust domain have no bundle, so nobody
+ * can prove to be of them.
+ */
+export function peersWithout(trustDomains: readonly string[]): Universe {
+  const prefixes = trustDomains.map((name) => `${name}/`);
+  // The states of PEERS, beside how much of a prefix was read: -1 when it is none of them.
+  const beginnings = [
+    ...new Set(prefixes.flatMap((prefix) => [...prefix].map((_, i) => prefix.slice(0, i)))),
+  ];
+  const states = beginnings.length + 1;
+  return {
+    groups: PEERS.groups,
+    start: PEERS.start * states + beginnings.indexOf('') + 1,
+    step(state, code) {
+      const next = PEERS.step(Math.floor(state / states), code);
+      const read = beginnings[(state % states) - 1];
+      if (next === dead || read === undefined) return next === dead ? dead : next * states;
+      const text = read + String.fromCharCode(code);
+      return prefixes.includes(text) ? dead : next * states + beginnings.indexOf(text) + 1;
+    },
+    accepts: (state) => PEERS.accepts(Math.floor(state / states)),
+  };
+}
+
 // A path in canonical form (core/path.ts). Escapes: 16 states for the first digit, apart after a dot segment,
 // where `%3B` would end it.
 const PATH = { start: 0, segment: 1, dot: 2, dots: 3, inSegment: 4, escape: 5, dotEscape: 6, digits: 16 };

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { MICRO_BENCHES } from '../../../bench/micro/all.ts';
 import { compileFigures } from '../../../bench/micro/compile.ts';
 import { decisionFigures } from '../../../bench/micro/decision.ts';
+import { differenceFigures } from '../../../bench/micro/differences.ts';
 import { type Figure, fastestOf, ratioOf, type Task } from '../../../bench/micro/measure.ts';
 import { swapFigures } from '../../../bench/micro/swap.ts';
 
@@ -78,6 +79,7 @@ describe('every bench has figures: one turn of', () => {
   const smaller: Readonly<Record<string, () => Promise<Figure[]>>> = {
     decision: async () => (await decisionFigures(1, [10, 100])).figures,
     compile: () => compileFigures(1, [10, 100]),
+    diff: () => differenceFigures(1, 40),
     swap: () => swapFigures(1, [200, 1_000]),
   };
   it.each(MICRO_BENCHES)('$name', async ({ name, run }) => {

@@ -13,7 +13,7 @@ import {
   type Token,
   type Universe,
 } from '../../../../policy/algebra/language.ts';
-import { HOSTS, METHODS, PATHS, PEERS } from '../../../../policy/algebra/universes.ts';
+import { HOSTS, METHODS, PATHS, PEERS, peersWithout } from '../../../../policy/algebra/universes.ts';
 
 const SEED = Number(process.env['SALLYPORT_AUTOMATON_SEED'] ?? Date.now() & 0x7fffffff);
 
@@ -118,6 +118,14 @@ describe('a universe', () => {
       }),
       { numRuns: 2_000, seed: SEED },
     );
+  });
+
+  test('of peers may lack trust domains', () => {
+    const some = peersWithout(['cluster.local', 'cluster', 'x']);
+    for (const text of ['cluster.local/a', 'cluster/a', 'x/ns/a/sa/b'])
+      expect(isText(some, text)).toBe(false);
+    for (const text of ['cluster.locals/a', 'cluste/a', 'cluster.loca/a', 'xx/x/x', 'a/cluster.local/b'])
+      expect(isText(some, text), text).toBe(true);
   });
 
   test.each(['', 'cart', 'cart:80', '[::1]', '[::1]:8080', 'a.b-c_d'])('of hosts has `%s`', (host) =>

@@ -112,7 +112,7 @@ const CHANGED: readonly Row[] = [
     name: 'a namespace for a principal',
     before: [from('{principals: ["example.org/ns/a/sa/b"]}')],
     after: [from('{namespaces: ["a"]}')],
-    expect: ['widening default', 'narrowing default'],
+    expect: ['widening default'],
   },
   {
     name: 'a DENY',
