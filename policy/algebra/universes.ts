@@ -62,8 +62,8 @@ export const PEERS: Universe = {
 };
 
 /**
- * Peers but for those of `trustDomains`: names that stand for the local trust domain have no bundle, so nobody
- * can prove to be of them.
+ * Peers but for those of `trustDomains`: names that stand for the local trust domain have no bundle, so
+ * nobody can prove to be of them.
  */
 export function peersWithout(trustDomains: readonly string[]): Universe {
   const prefixes = trustDomains.map((name) => `${name}/`);
