@@ -189,6 +189,15 @@ describe('changed', () => {
   );
 });
 
+test('values with blanks, and names that are no names, are told apart too', () => {
+  const header = (value: string): string => when(`{key: "request.headers[x-a]", values: [${value}]}`);
+  expect(said([header('"a b*"')], [header('"a b*", "c d*"')])).toEqual(['widening default']);
+  expect(said([header('"a b*"')], [header('"a b*", "a b c"')])).toEqual([]);
+  const sni = (value: string): string => when(`{key: connection.sni, values: [${value}]}`);
+  expect(said([sni('a')], [sni('a, "x/y*"')])).toEqual(['widening default']);
+  expect(said([sni('a')], [sni('a, "X*"')])).toEqual([]);
+});
+
 describe('with allow-when-unselected', () => {
   const options: PolicyOptions = { ...OPTIONS, defaultVerdict: 'allow-when-unselected' };
   test('a first ALLOW closes what it does not allow', () =>
