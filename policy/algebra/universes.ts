@@ -134,7 +134,7 @@ export const PATHS: Universe = {
 };
 
 // `name`, `name:port`, `[address]`, `[address]:port` or nothing (RFC 9110 section 7.2), in lower case.
-const HOST = { start: 0, name: 1, address: 2, closed: 3, colon: 4, port: 5 } as const;
+const HOST = { start: 0, name: 1, address: 2, closed: 3, colon: 4, port: 5, zero: 6 } as const;
 const isNameCharacter = isIn(`${LOWER}${DIGITS}.-_~!$&'()*+,;=%`);
 const isAddressCharacter = isIn('0123456789abcdef:.');
 
@@ -149,9 +149,9 @@ export const HOSTS: Universe = {
     if ((state === HOST.name || state === HOST.closed) && character === ':') return HOST.colon;
     if (state === HOST.start || state === HOST.name) return isNameCharacter(code) ? HOST.name : dead;
     const digit = code >= 0x30 && code <= 0x39;
-    if (state === HOST.colon) return digit && code !== 0x30 ? HOST.port : dead;
+    if (state === HOST.colon && code === 0x30) return HOST.zero;
+    if (state === HOST.colon) return digit ? HOST.port : dead;
     return state === HOST.port && digit ? HOST.port : dead;
   },
-  accepts: (state) =>
-    state === HOST.start || state === HOST.name || state === HOST.closed || state === HOST.port,
+  accepts: (state) => state !== HOST.address && state !== HOST.colon,
 };

@@ -128,10 +128,10 @@ describe('a universe', () => {
       expect(isText(some, text), text).toBe(true);
   });
 
-  test.each(['', 'cart', 'cart:80', '[::1]', '[::1]:8080', 'a.b-c_d'])('of hosts has `%s`', (host) =>
+  test.each(['', 'cart', 'cart:80', '[::1]', '[::1]:8080', 'a.b-c_d', 'a:0'])('of hosts has `%s`', (host) =>
     expect(isText(HOSTS, host)).toBe(true),
   );
-  test.each([':80', 'Cart', 'a:b', 'a:', 'a:08', '[::1', '::1', '[g]', 'a/b', 'a b', '[::1]x'])(
+  test.each([':80', 'Cart', 'a:b', 'a:', 'a:08', 'a:00', '[::1', '::1', '[g]', 'a/b', 'a b', '[::1]x'])(
     'of hosts lacks `%s`',
     (host) => expect(isText(HOSTS, host)).toBe(false),
   );
