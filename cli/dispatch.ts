@@ -62,7 +62,8 @@ function noVerb(words: readonly string[], help: boolean, io: Io): number {
   );
 }
 
-function describeError(error: unknown): string {
+/** An error as it is shown: findings, the message and what to do about it. */
+export function describeError(error: unknown): string {
   if (error instanceof SallyportError) {
     const found = error.diagnostics.map((d) => `${formatDiagnostic(d)}\n`).join('');
     const hint = error.hint === undefined ? '' : `    hint: ${error.hint}\n`;

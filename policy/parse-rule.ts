@@ -56,6 +56,7 @@ interface Wrapping {
 
 const SOURCE: Wrapping = { key: 'source', prefix: 'from.source.', fields: SOURCE_FIELDS };
 const OPERATION: Wrapping = { key: 'operation', prefix: 'to.operation.', fields: OPERATION_FIELDS };
+const WRAPPINGS: Readonly<Record<Wrapping['key'], Wrapping>> = { source: SOURCE, operation: OPERATION };
 
 /** `- source: {…}` or `- operation: {…}`. */
 function parseWrapped(reader: DocumentReader, item: Node, context: RuleContext, wrapping: Wrapping): Clause {
@@ -69,8 +70,7 @@ function parseWrapped(reader: DocumentReader, item: Node, context: RuleContext, 
     });
     return [];
   }
-  const known = wrapping.fields.flatMap((field) => [field, notField(field)]);
-  const entries = reader.entries(inner.value, what, known);
+  const entries = reader.entries(inner.value, what, clauseKeys(wrapping.key));
   if (entries === null) return [];
   if (entries.size === 0)
     reader.error(inner.key, {
@@ -78,10 +78,23 @@ function parseWrapped(reader: DocumentReader, item: Node, context: RuleContext, 
       message: `\`${what}\` is empty`,
       hint: 'leave `from` or `to` out to match anything',
     });
-  if (wrapping.key === 'source') checkServiceAccounts(reader, entries, what);
-  return wrapping.fields.flatMap((field) =>
-    parseField(reader, entries, { ...context, what }, `${wrapping.prefix}${field}`, field),
-  );
+  return parseClause(reader, entries, { ...context, what }, wrapping.key);
+}
+
+/** The keys of a `source` or an `operation`. */
+export const clauseKeys = (kind: Wrapping['key']): string[] =>
+  WRAPPINGS[kind].fields.flatMap((field) => [field, notField(field)]);
+
+/** The fields of a `source` or an `operation`, whatever they stand in; other entries are passed over. */
+export function parseClause(
+  reader: DocumentReader,
+  entries: ReadonlyMap<string, Entry>,
+  context: RuleContext,
+  kind: Wrapping['key'],
+): Clause {
+  const { fields, prefix } = WRAPPINGS[kind];
+  if (kind === 'source') checkServiceAccounts(reader, entries, context.what);
+  return fields.flatMap((field) => parseField(reader, entries, context, `${prefix}${field}`, field));
 }
 
 function parseField(

@@ -104,7 +104,7 @@ function tooManyDocuments(source: SourceText, document: Document.Parsed): Diagno
 }
 
 /** An empty document: nothing between two `---`, or only comments. */
-function isNothing(contents: Node | null): contents is null {
+export function isNothing(contents: Node | null): contents is null {
   return contents === null || (isScalar(contents) && contents.value === null);
 }
 
@@ -124,7 +124,8 @@ function namespaceOf(reader: DocumentReader, node: Node): string | null {
   return isMap(metadata) ? textOf(reader, metadata.get('namespace', true)) : null;
 }
 
-function syntaxFaults(source: SourceText, document: Document.Parsed): Diagnostic[] {
+/** What makes a document no YAML of ours, with its places. */
+export function syntaxFaults(source: SourceText, document: Document.Parsed): Diagnostic[] {
   return [...document.errors, ...document.warnings].map((error) => {
     const { line, col } = source.lines.linePos(error.pos[0]);
     const duplicate = error.code === 'DUPLICATE_KEY';

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { errorCode, SallyportError } from '../../core/errors.ts';
+import { HTTP_PORT, splitTarget } from '../../policy/cases/request.ts';
 import { usage } from '../args.ts';
 import type { Io } from '../io.ts';
 import { isRecord, parseRequestLines, type RequestLine, readRequestText } from './requests.ts';
@@ -17,27 +18,21 @@ export interface ArgumentOptions {
   readonly usage: string;
 }
 
-const HTTP_PORT = 80;
-
 /** `--as shop/web GET cart:8080/items/7` as a request. @throws ERR_USAGE */
 export function requestOfArguments(positionals: readonly string[], options: ArgumentOptions): RequestLine {
   const [method, target, ...extra] = positionals;
   if (method === undefined || target === undefined || extra.length > 0)
     throw usage('a request is METHOD HOST[:PORT]/PATH', options.usage);
-  const slash = target.indexOf('/');
-  const host = slash < 0 ? target : target.slice(0, slash);
-  const colon = host.indexOf(':', host.lastIndexOf(']') + 1);
-  const port = colon < 0 ? HTTP_PORT : Number(host.slice(colon + 1));
-  if (!Number.isInteger(port) || port < 1 || port > 65535)
-    throw usage(`\`${host}\` has no valid port`, options.usage);
+  const { host, port, path } = splitTarget(target);
+  if (Number.isNaN(port)) throw usage(`\`${host}\` has no valid port`, options.usage);
   const value = {
     principal: principalOf(options),
     destination: {
-      port,
+      port: port ?? HTTP_PORT,
       ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
       labels: options.labels,
     },
-    http: { method, path: slash < 0 ? '/' : target.slice(slash), host },
+    http: { method, path, host },
   };
   return { file: 'arguments', line: 1, value, text: positionals.join(' ') };
 }

@@ -76,4 +76,25 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
       return { verb: policyDiff, usage: POLICY_DIFF_USAGE };
     },
   },
+  {
+    name: 'policy test',
+    summary: 'run cases and prove invariants of policies, with coverage',
+    options: [
+      ['PATH', 'policy files and folders'],
+      ['--cases FILE', 'files and folders with cases and invariants; more may follow'],
+      ['--coverage MIN', 'list rules and elements that no case covers; exit 1 below MIN percent of either'],
+      ['--junit FILE', 'write a JUnit report too'],
+      ['--watch', 'run again whenever policies or cases change'],
+      ...POLICY_OPTIONS,
+      JSON_OPTION,
+    ],
+    examples: [
+      'sallyport policy test policies/ --cases tests/',
+      'sallyport policy test policies/ --cases tests/cart.yaml --coverage 90 --junit report.xml',
+    ],
+    load: async () => {
+      const { POLICY_TEST_USAGE, policyTest } = await import('./test.ts');
+      return { verb: policyTest, usage: POLICY_TEST_USAGE };
+    },
+  },
 ];
