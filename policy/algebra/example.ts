@@ -71,6 +71,12 @@ export function exampleOf(space: Space, box: Box): ExampleRequest {
     }
   }
   const peer = texts.get('peer') ?? null;
+  // Without a client address of its own a request has that of its peer: both are unknown, or none.
+  const peerMayBeUnknown = space.axes.some(
+    (axis, i) =>
+      axis.kind === 'address' && axis.field === 'sourceIp' && box[i] !== undefined && hasBit(box[i], 0),
+  );
+  if ((texts.get('remoteIp') ?? null) === null && peerMayBeUnknown) texts.set('sourceIp', null);
   return {
     principal: peer === null ? null : `spiffe://${peer}`,
     sourceIp: texts.get('sourceIp') ?? null,

@@ -65,12 +65,15 @@ function proofOf(space: Space, side: Side, invariant: Invariant): Proof {
       if (part === undefined) return { verdict: 'undecided', rule, why: TOO_MANY_OVERLAPS };
       const example = exampleOf(space, part);
       const expected = invariant.kind === 'never' ? 'allow' : 'deny';
-      return verdictOf(example, side.enforced) === expected
+      return verdictOf(example, side.enforced) === expected && saysAll(example)
         ? { verdict: 'refuted', rule, example }
         : { verdict: 'undecided', rule, why: whyOpen(space, part) };
     }
   return { verdict: 'holds' };
 }
+
+/** An unknown client of a known peer cannot be written down: it is read as the peer itself. */
+const saysAll = ({ remoteIp, sourceIp }: ExampleRequest): boolean => remoteIp !== null || sourceIp === null;
 
 /** The invariant's own requests, as boxes. */
 function regionsOf(space: Space, invariant: Invariant): Box[] {

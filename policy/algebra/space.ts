@@ -193,11 +193,10 @@ class DividedSpace implements Space {
 }
 
 function workloadAxes({ policies, workloads = [] }: SpaceOf, { rootNamespace }: PolicyOptions): NamedAxis[] {
-  const namespaces = new Set([
-    ...policies.map(({ namespace }) => namespace),
-    ...workloads.flatMap((filter) => filter.namespaces ?? []),
-  ]);
+  const namespaces = new Set(policies.map(({ namespace }) => namespace));
+  // Its policies select every namespace; a workload that is asked about may well be in it.
   namespaces.delete(rootNamespace);
+  for (const { namespaces: asked = [] } of workloads) for (const name of asked) namespaces.add(name);
   const values = [...namespaces];
   const labels = new Map<string, Set<string>>();
   const selectors = [...policies.map(({ selector }) => selector), ...workloads.map((one) => one.labels)];

@@ -1,6 +1,7 @@
 // Generated policies, connections and requests for the policy triangle.
 import fc from 'fast-check';
 import { parseCidr } from '../../core/ip.ts';
+import { canonicalPath } from '../../core/path.ts';
 import type { PolicyOptions, Rule, Workload } from '../../policy/model.ts';
 import {
   type Action,
@@ -365,3 +366,18 @@ export const asked: fc.Arbitrary<Asked> = fc.record({
   request,
   nowMs: fc.constantFrom(NOW - 2, ...TIMES),
 });
+
+/** Requests that the proxy would bring before a policy. */
+export function isPossible(
+  { connection, request }: Asked,
+  { localTrustDomain, trustDomainAliases }: PolicyOptions,
+): boolean {
+  const { http } = request;
+  if (connection.destinationPort === null || connection.sni === '') return false;
+  if (connection.principal !== null && connection.principal.split('/').length < 4) return false;
+  const trustDomain = connection.principal?.split('/')[2] ?? localTrustDomain;
+  if (trustDomain !== localTrustDomain && ['cluster.local', ...trustDomainAliases].includes(trustDomain))
+    return false;
+  if (http === null) return true;
+  return canonicalPath(http.path, 'reject').fault === null && !canonicalPath(http.path, 'reject').changed;
+}

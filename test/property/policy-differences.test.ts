@@ -2,32 +2,15 @@
 // them may tell a decided answer wrong.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { canonicalPath } from '../../core/path.ts';
 import { differences } from '../../policy/algebra/differences.ts';
-import type { PolicyOptions } from '../../policy/model.ts';
 import { referenceEvaluate } from '../../policy/reference.ts';
-import { type Asked, asked, optionsOf, policies, WORKLOAD } from './policy-arbitraries.ts';
+import { asked, isPossible, optionsOf, policies, WORKLOAD } from './policy-arbitraries.ts';
 import { change, changed } from './policy-changes.ts';
 
 const RUNS = Number(process.env['SALLYPORT_DIFF_RUNS'] ?? 500);
 const SEED = Number(process.env['SALLYPORT_DIFF_SEED'] ?? Date.now() & 0x7fffffff);
 const NOW_MS = 1_000_000;
 const DECIDED_SHARE_MIN = 0.95;
-
-/** Requests that the proxy would bring before a policy. */
-function isPossible(
-  { connection, request }: Asked,
-  { localTrustDomain, trustDomainAliases }: PolicyOptions,
-): boolean {
-  const { http } = request;
-  if (connection.destinationPort === null || connection.sni === '') return false;
-  if (connection.principal !== null && connection.principal.split('/').length < 4) return false;
-  const trustDomain = connection.principal?.split('/')[2] ?? localTrustDomain;
-  if (trustDomain !== localTrustDomain && ['cluster.local', ...trustDomainAliases].includes(trustDomain))
-    return false;
-  if (http === null) return true;
-  return canonicalPath(http.path, 'reject').fault === null && !canonicalPath(http.path, 'reject').changed;
-}
 
 const pair = fc.tuple(policies, change, policies).map(([before, made, other]) => ({
   before,
