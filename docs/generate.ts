@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { configReference, configSchemaText, issuerConfigReference } from './generate-config.ts';
 import { metricsReference } from './generate-metrics.ts';
 import { reasonsReference } from './generate-reasons.ts';
+import { STARTER_FILES } from './generate-starters.ts';
 
 const GENERATED: Readonly<Record<string, () => string>> = {
   'config.md': configReference,
@@ -12,6 +13,7 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   'issuer-config.md': issuerConfigReference,
   'metrics.md': metricsReference,
   'reasons.md': reasonsReference,
+  ...STARTER_FILES,
 };
 
 function readIfThere(path: string): string | undefined {
@@ -28,10 +30,10 @@ for (const [name, make] of Object.entries(GENERATED)) {
   const text = make();
   if (readIfThere(path) === text) continue;
   if (check) {
-    process.stderr.write(`docs/${name} is not up to date: run \`npm run docs\`\n`);
+    process.stderr.write(`${join('docs', name)} is not up to date: run \`npm run docs\`\n`);
     process.exitCode = 1;
   } else {
     writeFileSync(path, text);
-    process.stdout.write(`docs/${name} written\n`);
+    process.stdout.write(`${join('docs', name)} written\n`);
   }
 }

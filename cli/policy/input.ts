@@ -88,7 +88,8 @@ export function printFindings(io: Io, findings: readonly Diagnostic[]): void {
   for (const finding of findings) io.err(`${formatDiagnostic(finding)}\n`);
 }
 
-const DEFAULT_OPTIONS: Omit<PolicyOptions, 'localTrustDomain'> = {
+/** Without a configuration. */
+export const DEFAULT_OPTIONS: Omit<PolicyOptions, 'localTrustDomain'> = {
   rootNamespace: 'istio-system',
   defaultVerdict: 'deny',
   trustDomains: [],

@@ -97,4 +97,30 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
       return { verb: policyTest, usage: POLICY_TEST_USAGE };
     },
   },
+  {
+    name: 'policy new',
+    summary: 'one line to a correct policy',
+    options: [
+      ['allow|deny CALLERS METHODS TARGET', 'e.g. `allow shop/web GET,POST cart:8080/items/{*}`'],
+      ['allow-nothing', 'the policy that allows nothing'],
+      ['--to NS [LABEL=VALUE]…', 'the workloads that it is for'],
+      ['--starter NAME', 'default-deny, probes, metrics, dns, gateway or sandbox; --namespace NS with it'],
+      ['--from CALLERS', 'of a starter: who calls; --port and --path too'],
+      ['--name NAME', 'of the policy; made from the words otherwise'],
+      ['--ttl 8h', 'it ends by itself then'],
+      ['--dry-run', 'it decides nothing yet, and is recorded'],
+      ['--broad', 'it is meant to be as broad as it is'],
+      ['--out FILE', 'a new file; standard output otherwise'],
+      ...POLICY_OPTIONS.slice(1),
+      JSON_OPTION,
+    ],
+    examples: [
+      "sallyport policy new allow shop/web GET,POST 'cart:8080/items/{*}' --to shop app=cart",
+      'sallyport policy new --starter metrics --namespace shop app=cart --port 8080',
+    ],
+    load: async () => {
+      const { POLICY_NEW_USAGE, policyNew } = await import('./new.ts');
+      return { verb: policyNew, usage: POLICY_NEW_USAGE };
+    },
+  },
 ];
