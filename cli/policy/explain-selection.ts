@@ -24,6 +24,12 @@ export function unselected(policies: readonly Policy[], workload: Workload): str
 
 /** The one trust domain of all principals in the policies, or undefined. */
 export function soleTrustDomain(policies: readonly Policy[]): string | undefined {
+  const [only, ...others] = namedTrustDomains(policies);
+  return others.length === 0 ? only : undefined;
+}
+
+/** Trust domains of principals, but `cluster.local`: that one stands for the own, whatever its name. */
+export function namedTrustDomains(policies: readonly Policy[]): ReadonlySet<string> {
   const domains = new Set<string>();
   const collect = (clause: Clause): void => {
     for (const { field, values, notValues } of clause) {
@@ -36,6 +42,6 @@ export function soleTrustDomain(policies: readonly Policy[]): string | undefined
   };
   for (const { rules } of policies)
     for (const rule of rules) for (const clause of [...(rule.from ?? []), rule.when]) collect(clause);
-  const [only, ...others] = domains;
-  return others.length === 0 ? only : undefined;
+  domains.delete('cluster.local');
+  return domains;
 }

@@ -123,4 +123,31 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
       return { verb: policyNew, usage: POLICY_NEW_USAGE };
     },
   },
+  {
+    name: 'policy emergency',
+    summary: 'isolate a workload or let somebody in, for some minutes',
+    options: [
+      ['isolate TARGET', 'deny everybody; TARGET is NS/APP (label app=APP) or NS LABEL=VALUE…'],
+      ['--except CALLER,…', 'who may still call: NS/SA or a SPIFFE ID'],
+      ['allow CALLERS --to TARGET', 'let them in; --port, --method and --path narrow it'],
+      ['list', 'what is in force and what has expired'],
+      ['revoke NAME', 'end one'],
+      ['--ttl 30m', 'it ends by itself then; at most policy.emergencyMax'],
+      ['--reason TEXT', 'why, for those who ask'],
+      ['--author NAME', 'who did it'],
+      ['--out DIR', 'the policy folder that the proxies watch'],
+      ['--kubectl', 'a manifest, or the line to type, on standard output'],
+      ['--broad', 'a whole namespace, or many callers, are meant'],
+      ...POLICY_OPTIONS,
+      JSON_OPTION,
+    ],
+    examples: [
+      'sallyport policy emergency isolate shop/cart --except shop/oncall --ttl 30m --reason "incident 7" --author ana --out policies/',
+      'sallyport policy emergency allow ops/debug --to shop/cart --ttl 15m --reason "incident 7" --author ana --kubectl | kubectl apply -f -',
+    ],
+    load: async () => {
+      const { POLICY_EMERGENCY_USAGE, policyEmergency } = await import('./emergency.ts');
+      return { verb: policyEmergency, usage: POLICY_EMERGENCY_USAGE };
+    },
+  },
 ];

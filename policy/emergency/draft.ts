@@ -1,5 +1,6 @@
 // An emergency policy: one rule, an end, a reason and an author. It has no precedence of its own: isolating
 // is one DENY, letting in is one ALLOW.
+import { formatDuration } from '../../core/config/values.ts';
 import { SallyportError } from '../../core/errors.ts';
 import { isSpiffeIdPattern } from '../../core/spiffe-id.ts';
 import { ANNOTATION_CHARACTERS_MAX } from '../limits.ts';
@@ -40,7 +41,7 @@ export function isolation(
       `Isolates ${scopeText(to)}.`,
       principals.length === 0
         ? 'Everybody is denied, peers without identity too, whatever is allowed elsewhere.'
-        : `Everybody is denied, peers without identity too, but ${except.join(', ')}, who may what they might before.`,
+        : `Everybody is denied, peers without identity too, but ${except.join(', ')}: what others let them.`,
     ],
   });
 }
@@ -77,7 +78,10 @@ interface Parts {
 function emergency(terms: EmergencyTerms, { to, action, verb, rule, comments }: Parts): PolicyDraft {
   const { ttlMs, ttlMsMax, nowMs, unique } = terms;
   if (ttlMs > ttlMsMax)
-    throw refused(`it would last longer than ${ttlMsMax / 60_000} minutes`, 'shorten --ttl, or raise policy.emergencyMax');
+    throw refused(
+      `it would last longer than ${formatDuration(ttlMsMax)}`,
+      'shorten --ttl, or raise policy.emergencyMax',
+    );
   const [reason, author] = [told('reason', terms.reason), told('author', terms.author)];
   const ends = secondsText(nowMs + ttlMs);
   // Sorted by name is sorted by time; the digits keep two of one second apart.
@@ -103,7 +107,10 @@ function emergency(terms: EmergencyTerms, { to, action, verb, rule, comments }: 
 function told(what: string, text: string): string {
   if (text.trim() === '') throw refused(`its ${what} is empty`, 'others will ask, at night');
   if (text.length > ANNOTATION_CHARACTERS_MAX)
-    throw refused(`its ${what} is longer than ${ANNOTATION_CHARACTERS_MAX} characters`, 'it is logged: shorten it');
+    throw refused(
+      `its ${what} is longer than ${ANNOTATION_CHARACTERS_MAX} characters`,
+      'it is logged: shorten it',
+    );
   return text;
 }
 

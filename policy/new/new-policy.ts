@@ -61,7 +61,7 @@ export function newPolicy(asked: NewPolicy): DraftedPolicy {
   return { draft, broad };
 }
 
-/** The well-known policy that allows nothing: from then on only what others allow is allowed, in Istio too. */
+/** The well-known policy that allows nothing: then only what others allow is allowed, in Istio too. */
 export const allowNothing = (to: Scope, name: string | null): PolicyDraft => ({
   comments: [
     `Allows nothing to ${scopeText(to)}: what no other allows is denied.`,
