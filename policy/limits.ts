@@ -25,3 +25,8 @@ export const NEAR_RULES_MAX = 3;
  * Forms of one policy set that no index covers (suffix paths, header-only, not-only); more is a lint finding.
  */
 export const UNINDEXED_RULES_MAX = 64;
+/**
+ * Combinations of sources and operations that one comparison looks at: each is compared with each other
+ * one, a minute for so many.
+ */
+export const COMPARED_COMBINATIONS_MAX = 20_000;

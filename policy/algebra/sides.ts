@@ -1,4 +1,6 @@
 // One set of policies as boxes: what its rules allow and deny, and the questions that are asked of it.
+import { SallyportError } from '../../core/errors.ts';
+import { COMPARED_COMBINATIONS_MAX } from '../limits.ts';
 import type { Policy, PolicyOptions, Rule } from '../model.ts';
 import { referenceEvaluate } from '../reference.ts';
 import { readRequestJson } from '../request-json.ts';
@@ -28,10 +30,11 @@ export interface Side {
   readonly selected: readonly Box[] | null;
 }
 
-/** Dry runs and AUDIT decide nothing. */
+/** Dry runs and AUDIT decide nothing. @throws ERR_POLICY_TOO_COMPLEX */
 export function sideOf(space: Space, enforced: Enforced): Side {
   const { options, nowMs } = enforced;
-  const policies = enforced.policies.filter((policy) => !policy.dryRun);
+  const policies = enforced.policies.filter((policy) => !policy.dryRun && policy.action !== 'AUDIT');
+  refuseTooMany(policies);
   const rulesOf = (action: 'ALLOW' | 'DENY'): RuleBox[] =>
     policies
       .filter((one) => one.action === action && (one.expiresAtMs === null || nowMs < one.expiresAtMs))
@@ -47,6 +50,22 @@ export function sideOf(space: Space, enforced: Enforced): Side {
         ? null
         : selecting.map((policy) => space.selected(policy)).filter((box) => box !== null),
   };
+}
+
+function refuseTooMany(policies: readonly Policy[]): void {
+  const rules = policies.flatMap((policy) => policy.rules);
+  const count = ({ from, to }: Rule): number => (from?.length ?? 1) * (to?.length ?? 1);
+  const total = rules.reduce((sum, rule) => sum + count(rule), 0);
+  if (total <= COMPARED_COMBINATIONS_MAX) return;
+  const [worst] = rules.toSorted((a, b) => count(b) - count(a));
+  const most = worst === undefined ? '' : `; ${worst.id} alone has ${count(worst)}`;
+  throw new SallyportError(
+    'ERR_POLICY_TOO_COMPLEX',
+    `the policies have ${total} combinations of sources and operations${most}`,
+    {
+      hint: `at most ${COMPARED_COMBINATIONS_MAX} are compared: name fewer files, those of one namespace first`,
+    },
+  );
 }
 
 const ruleBoxes = (space: Space, policy: Policy, rule: Rule): RuleBox[] =>

@@ -210,6 +210,16 @@ describe('with allow-when-unselected', () => {
     ]));
 });
 
+test('more combinations than can be compared are refused', () => {
+  const sources = Array.from(
+    { length: 150 },
+    (_, i) => `{source: {principals: ["example.org/ns/a/sa/a${i}"]}}`,
+  );
+  const operations = Array.from({ length: 150 }, (_, i) => `{operation: {paths: ["/a${i}"]}}`);
+  const large = allow(`{from: [${sources.join(', ')}], to: [${operations.join(', ')}]}`);
+  expect(() => said([], [large])).toThrow('22500 combinations of sources and operations; ns[shop]');
+});
+
 test('at most three examples of different kinds are shown', () => {
   const [change] = differences(
     read([paths('/a')], OPTIONS),
