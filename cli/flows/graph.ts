@@ -1,9 +1,10 @@
 // The observed graph as Mermaid and DOT. Names and paths are strangers' text: nodes get numbers for ids, and
-// labels are escaped by an allow-list, so that no label ends before its end.
+// labels are escaped.
 import type { Edge } from '../../policy/flows/edges.ts';
 import type { Names } from '../../policy/flows/names.ts';
 import { deniedOf, requestsOf, seenBy, wouldDenyOf } from '../../policy/flows/tally.ts';
-import { counted, printable, thousands } from '../text.ts';
+import { dotLabel, mermaidLabel } from '../graph-label.ts';
+import { counted, thousands } from '../text.ts';
 import { portsOf } from './edges.ts';
 
 /** Mermaid draws no more unless it is told to (`maxEdges`). */
@@ -29,7 +30,6 @@ const COLORS = {
   denied: '#c0392b',
   'some-denied': '#c0392b',
 } as const;
-const LABEL_CHARACTERS_MAX = 200;
 
 /** A Mermaid flowchart. Dotted: all denied. */
 export function mermaidText(edges: readonly Edge[], names: Names): string {
@@ -93,25 +93,4 @@ function graphOf(edges: readonly Edge[], names: Names): Graph {
     };
   });
   return { nodes: [...ids.keys()], edges: drawn };
-}
-
-const PLAIN_IN_MERMAID = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 /._:,-';
-
-/** Mermaid's entity codes: `#34;` for a quotation mark. */
-function mermaidLabel(text: string): string {
-  let out = '';
-  for (const c of short(text)) out += PLAIN_IN_MERMAID.includes(c) ? c : `#${c.charCodeAt(0)};`;
-  return out;
-}
-
-/** Within quotes DOT reads `\` as an escape of its own, and character references as HTML does. */
-function dotLabel(text: string): string {
-  let out = '';
-  for (const c of short(text)) out += c === '"' || c === '\\' ? `\\${c}` : c === '&' ? '&amp;' : c;
-  return out;
-}
-
-function short(text: string): string {
-  const plain = printable(text);
-  return plain.length > LABEL_CHARACTERS_MAX ? `${plain.slice(0, LABEL_CHARACTERS_MAX)}...` : plain;
 }

@@ -151,4 +151,24 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
       return { verb: policyEmergency, usage: POLICY_EMERGENCY_USAGE };
     },
   },
+  {
+    name: 'policy reach',
+    summary: 'who reaches whom, directly and over others: the blast radius',
+    options: [
+      ['--inventory FILE', 'the workloads there are: a list of namespace, serviceAccount, labels, port'],
+      ['--workload NS/NAME', 'all about one workload'],
+      ['--baseline OLD', 'what changes against these policies'],
+      ['--format mermaid', 'a graph; dot, text or json'],
+      ...POLICY_OPTIONS,
+      JSON_OPTION,
+    ],
+    examples: [
+      'sallyport policy reach --policy policies/ --inventory workloads.yaml',
+      'sallyport policy reach --policy policies/ --workload shop/cart --baseline main/policies',
+    ],
+    load: async () => {
+      const { POLICY_REACH_USAGE, policyReach } = await import('./reach.ts');
+      return { verb: policyReach, usage: POLICY_REACH_USAGE };
+    },
+  },
 ];
