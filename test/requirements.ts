@@ -48,6 +48,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
     install: 'apt-get install -y systemd',
   },
   {
+    command: 'nft',
+    required: false,
+    usedFor: 'the rulesets of policy export',
+    install: 'apt-get install -y nftables',
+  },
+  {
     command: 'promtool',
     required: false,
     usedFor: 'the text of /metrics',

@@ -171,4 +171,26 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
       return { verb: policyReach, usage: POLICY_REACH_USAGE };
     },
   },
+  {
+    name: 'policy export',
+    summary: 'what layer 4 can enforce of policies, as a second fence',
+    options: [
+      ['--to networkpolicy|nftables', 'resources of Kubernetes, or a ruleset for one workload'],
+      ['--inventory FILE', 'known workloads: `kubectl get pods -A -o json`, or a list; may be repeated'],
+      ['--workload NS/NAME', 'for nftables: whose ruleset; NAME is its service account or app label'],
+      ['--proxy-port PORT', 'where proxies listen; default of --config, else 8443; may be repeated'],
+      ['--open-port PORT', 'for networkpolicy: open to everyone, e.g. 15021; may be repeated'],
+      ['--namespace NS', 'for networkpolicy: gets the root namespace’s policies too; may be repeated'],
+      ...POLICY_OPTIONS,
+      JSON_OPTION,
+    ],
+    examples: [
+      'sallyport policy export --to networkpolicy --policy policies/ --inventory pods.json --open-port 15021',
+      'sallyport policy export --to nftables --config sallyport.yaml --inventory hosts.yaml | nft -c -f -',
+    ],
+    load: async () => {
+      const { POLICY_EXPORT_USAGE, policyExport } = await import('./export.ts');
+      return { verb: policyExport, usage: POLICY_EXPORT_USAGE };
+    },
+  },
 ];

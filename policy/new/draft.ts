@@ -120,7 +120,7 @@ const RESERVED = new Set(['y', 'n', 'yes', 'no', 'on', 'off', 'true', 'false', '
 
 /** A name as it is where every YAML reads it as a string, else quoted. */
 export const scalar = (text: string): string =>
-  /^[a-z][a-z0-9./-]*$/.test(text) && !RESERVED.has(text) ? text : quoted(text);
+  /^[a-z][a-z0-9./-]*$/i.test(text) && !RESERVED.has(text.toLowerCase()) ? text : quoted(text);
 
 /** One comment line. What could end it or move a cursor is a `?`. */
 export function commentLine(text: string): string {

@@ -75,8 +75,8 @@ export const STARTERS: readonly Starter[] = [
   },
   {
     name: 'sandbox',
-    summary: 'developers may do everything in a sandbox, for some hours',
-    ...{ from: 'dev/*', labels: { env: 'sandbox' }, paths: [], methods: [], port: null },
+    summary: 'developers may do everything on one port of a sandbox, for some hours',
+    ...{ from: 'dev/*', labels: { env: 'sandbox' }, paths: [], methods: [], port: '8080' },
     ttlMs: 8 * HOUR_MS,
     comments: [
       'It stops matching at `sallyport.dev/expires-at` by itself, and opens nothing then.',
