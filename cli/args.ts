@@ -24,6 +24,13 @@ export function parseOptions<T extends ParseArgsConfig>(
   }
 }
 
+/** The value of an option that knows only a few. @throws ERR_USAGE */
+export function oneOf<T extends string>(known: readonly T[], given: string, option: string): T {
+  const found = known.find((one) => one === given);
+  if (found === undefined) throw usage(`\`${option} ${given}\` is not known`, `known: ${known.join(', ')}`);
+  return found;
+}
+
 /** The one file that a verb works on: a positional argument or `--config`. @throws ERR_USAGE */
 export function oneFile(positionals: readonly string[], option: string | undefined, line: string): string {
   const files = option === undefined ? positionals : [option, ...positionals];

@@ -16,6 +16,19 @@ export function jsonText(value: unknown): string {
   return `${escapeUnless(JSON.stringify(value), (c) => c <= LAST_PRINTABLE)}\n`;
 }
 
+/** `text` in any script; only what moves a cursor, turns the direction of writing or is not seen is escaped. */
+export function visible(text: string): string {
+  return escapeUnless(text, (c) => c >= FIRST_PRINTABLE && !isUnseen(c));
+}
+
+/** DEL and C1 controls, soft hyphen, zero-width characters, marks of direction, separators of lines, the BOM. */
+const isUnseen = (c: number): boolean =>
+  (c > LAST_PRINTABLE && c < 0xa0) ||
+  [0xad, 0x61c, 0x180e, 0xfeff].includes(c) ||
+  (c >= 0x200b && c <= 0x200f) ||
+  (c >= 0x2028 && c <= 0x202e) ||
+  (c >= 0x2060 && c <= 0x206f);
+
 function escapeUnless(text: string, isPlain: (c: number) => boolean): string {
   let out = '';
   let plainFrom = 0;

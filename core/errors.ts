@@ -16,6 +16,8 @@ export interface Diagnostic {
   readonly message: string;
   readonly hint?: string;
   readonly at?: Position;
+  /** Another place that this is about: the other one of two rules. */
+  readonly related?: Position;
   /** The foreign trust domain that this is about, when nothing of the own one is concerned. */
   readonly trustDomain?: string;
   /** The offending source line, for display. */

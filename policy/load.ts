@@ -3,7 +3,7 @@
 import { type Diagnostic, SallyportError } from '../core/errors.ts';
 import { compile } from './compile.ts';
 import { fromKept, toKept } from './kept.ts';
-import { lintPolicies } from './lint.ts';
+import { lintPolicies } from './lint/lint.ts';
 import type { Policy, PolicyOptions, Workload } from './model.ts';
 import { parsePolicies } from './parse.ts';
 import { type Partition, partitionBySource } from './partition.ts';

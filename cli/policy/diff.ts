@@ -5,7 +5,7 @@ import { SallyportError } from '../../core/errors.ts';
 import type { Change, Differences, OpenQuestion } from '../../policy/algebra/differences.ts';
 import { differences } from '../../policy/algebra/differences.ts';
 import type { Policy } from '../../policy/model.ts';
-import { parseOptions, usage } from '../args.ts';
+import { oneOf, parseOptions, usage } from '../args.ts';
 import type { Io, Verb } from '../io.ts';
 import { paint } from '../paint.ts';
 import { counted } from '../text.ts';
@@ -41,8 +41,8 @@ export const policyDiff: Verb = async (args, io) => {
   const [oldPath, newPath, ...more] = positionals;
   if (oldPath === undefined || newPath === undefined || more.length > 0)
     throw usage('name two files or folders: before and after', POLICY_DIFF_USAGE);
-  const failOn = oneOf(FAIL_ON, values['fail-on'] ?? null, '--fail-on');
-  const format = values.json ? 'json' : (oneOf(FORMATS, values.format, '--format') ?? 'text');
+  const failOn = values['fail-on'] === undefined ? null : oneOf(FAIL_ON, values['fail-on'], '--fail-on');
+  const format = values.json ? 'json' : oneOf(FORMATS, values.format, '--format');
   const config = await readConfiguration(values, io);
   const nowMs = Date.now();
   const read = (path: string, trustDomain: string): Promise<PolicyInput> =>
@@ -63,13 +63,6 @@ export const policyDiff: Verb = async (args, io) => {
 
 /** Istio's own default. */
 const CLUSTER = 'cluster.local';
-
-function oneOf<T extends string>(known: readonly T[], given: string | null, option: string): T | null {
-  if (given === null) return null;
-  const found = known.find((one) => one === given);
-  if (found === undefined) throw usage(`\`${option} ${given}\` is not known`, `known: ${known.join(', ')}`);
-  return found;
-}
 
 /** What was compared, and what came out. */
 export interface ShownDiff {

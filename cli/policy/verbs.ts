@@ -16,11 +16,19 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
     summary: 'errors and findings of policies as file:line:column',
     options: [
       ['PATH', 'policy files and folders'],
-      ['--strict', 'exit 1 on findings too'],
+      ['--strict', 'exit 1 on warnings too'],
+      ['--ignore CODE', 'leave out one kind of finding; may be repeated'],
+      ['--inventory FILE', 'known workloads: `kubectl get pods -A -o json`, or a list; may be repeated'],
+      ['--flows FILE', 'flow records: names that nobody has are told; may be repeated'],
+      ['--format sarif', 'for code hosts; text or json'],
       ...POLICY_OPTIONS,
       JSON_OPTION,
     ],
-    examples: ['sallyport policy check policies/', 'sallyport policy check --config sallyport.yaml --strict'],
+    examples: [
+      'sallyport policy check policies/',
+      'sallyport policy check --config sallyport.yaml --strict',
+      'sallyport policy check policies/ --format sarif > sallyport.sarif',
+    ],
     load: async () => {
       const { POLICY_CHECK_USAGE, policyCheck } = await import('./check.ts');
       return { verb: policyCheck, usage: POLICY_CHECK_USAGE };

@@ -1,6 +1,6 @@
 // Findings about valid policies: each row has the codes it must have, and the clean ones have none.
 import { describe, expect, test } from 'vitest';
-import { lintPolicies } from '../../../policy/lint.ts';
+import { lintPolicies } from '../../../../policy/lint/lint.ts';
 import {
   annotated,
   NOW_MS,
@@ -10,7 +10,7 @@ import {
   policyText,
   sourceRule,
   whenRule,
-} from './policy-text.ts';
+} from '../policy-text.ts';
 
 function lint(text: string, options = {}): [string, string][] {
   const { policies, diagnostics } = parseText(text, options);
@@ -73,18 +73,6 @@ describe('lint', () => {
         'rules: [{from: [{source: {principals: ["*"]}}], to: [{operation: {methods: [GET]}}]}]',
       ),
       expect: [],
-    },
-    {
-      name: 'the same rule twice',
-      text: policyText(
-        'rules: [{to: [{operation: {methods: [GET]}}]}, {to: [{operation: {methods: [GET]}}]}]',
-      ),
-      expect: [['warning', 'LINT_POLICY_SHADOWED']],
-    },
-    {
-      name: 'a rule beside one that always matches',
-      text: policyText(deny('rules: [{to: [{operation: {methods: [GET]}}]}, {}]')),
-      expect: [['warning', 'LINT_POLICY_SHADOWED']],
     },
     {
       name: 'targetRefs',

@@ -1,0 +1,37 @@
+// The errors of policy files by code: titles for docs/lint.md and for the rules of SARIF. The message of each
+// error says what is wrong at its place.
+
+/** Errors that refuse a policy, in the order of reading. */
+export const ERROR_CODES = {
+  ERR_POLICY_FILE: 'a file cannot be read',
+  ERR_POLICY_LIMIT: 'something is larger than is accepted',
+  ERR_POLICY_YAML: 'the text is not valid YAML',
+  ERR_POLICY_DUPLICATE_KEY: 'a key stands twice in one mapping',
+  ERR_POLICY_TYPE: 'a value has the wrong type',
+  ERR_POLICY_EMPTY: 'something is empty or missing',
+  ERR_POLICY_UNKNOWN_FIELD: 'a field is not known',
+  ERR_POLICY_API_VERSION: 'the apiVersion is not known',
+  ERR_POLICY_KIND: 'the kind is not known',
+  ERR_POLICY_NOT_BUILT: 'a feature is not built yet, and ignoring it could open something',
+  ERR_POLICY_NAME: 'the name is missing or no Kubernetes name',
+  ERR_POLICY_NAMESPACE: 'the namespace is missing or no Kubernetes namespace',
+  ERR_POLICY_DUPLICATE: 'two policies have one namespace and name',
+  ERR_POLICY_ACTION: 'the action is not known, or does not go with another field',
+  ERR_POLICY_SCOPE: '`selector` and `targetRefs` exclude each other',
+  ERR_POLICY_SELECTOR: 'a label is not exact',
+  ERR_POLICY_TARGET_REF: 'a target is no Service or Gateway of the namespace',
+  ERR_POLICY_ANNOTATION: 'an annotation of sallyport is not known or not valid',
+  ERR_POLICY_EMERGENCY: 'an emergency policy lacks an end, a reason or an author, or lasts too long',
+  ERR_POLICY_DRY_RUN: 'a dry run exists for ALLOW and DENY only',
+  ERR_POLICY_WHEN_KEY: 'a key of `when` is not known',
+  ERR_POLICY_WILDCARD: 'a wildcard would be read as a literal',
+  ERR_POLICY_SERVICE_ACCOUNT: 'a service account is not `namespace/account`',
+  ERR_POLICY_IP: 'a block is neither an address nor a CIDR block',
+  ERR_POLICY_PORT: 'a port is no number from 1 to 65535',
+  ERR_POLICY_METHOD: 'a method would never match',
+  ERR_POLICY_HOST: 'a host would never match',
+  ERR_POLICY_PATH: 'a path would never match',
+  ERR_POLICY_TEMPLATE: 'a path template is not valid',
+  ERR_POLICY_TCP_FIELD: 'a rule tests an HTTP field on a TCP port',
+  ERR_POLICY_PLAINTEXT: 'a rule would let strangers in on a listener that accepts plaintext',
+} as const;
