@@ -16,12 +16,12 @@ export function jsonText(value: unknown): string {
   return `${escapeUnless(JSON.stringify(value), (c) => c <= LAST_PRINTABLE)}\n`;
 }
 
-/** `text` in any script; only what moves a cursor, turns the direction of writing or is not seen is escaped. */
+/** `text` in any script; what moves a cursor, turns the direction of writing or is not seen is escaped. */
 export function visible(text: string): string {
   return escapeUnless(text, (c) => c >= FIRST_PRINTABLE && !isUnseen(c));
 }
 
-/** DEL and C1 controls, soft hyphen, zero-width characters, marks of direction, separators of lines, the BOM. */
+/** DEL, C1 controls, soft hyphen, zero-width characters, marks of direction, separators of lines, the BOM. */
 const isUnseen = (c: number): boolean =>
   (c > LAST_PRINTABLE && c < 0xa0) ||
   [0xad, 0x61c, 0x180e, 0xfeff].includes(c) ||

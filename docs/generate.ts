@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configReference, configSchemaText, issuerConfigReference } from './generate-config.ts';
+import { lintReference } from './generate-lint.ts';
 import { metricsReference } from './generate-metrics.ts';
 import { reasonsReference } from './generate-reasons.ts';
 import { STARTER_FILES } from './generate-starters.ts';
@@ -11,6 +12,7 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   'config.md': configReference,
   'config.schema.json': configSchemaText,
   'issuer-config.md': issuerConfigReference,
+  'lint.md': lintReference,
   'metrics.md': metricsReference,
   'reasons.md': reasonsReference,
   ...STARTER_FILES,

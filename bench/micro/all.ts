@@ -1,4 +1,5 @@
 // Every micro-bench by name.
+import { checkFigures } from './check.ts';
 import { compileFigures } from './compile.ts';
 import { decisionFigures } from './decision.ts';
 import { differenceFigures } from './differences.ts';
@@ -33,6 +34,9 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
     name: 'diff',
     summary: 'what a change of policies means: 1,000 rules against themselves, ten changed, all others',
     run: differenceFigures,
+    name: 'check',
+    summary: '`policy check` of 100,000 rules; compiling and swapping as many',
+    run: checkFigures,
   },
   {
     name: 'swap',

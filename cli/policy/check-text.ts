@@ -20,5 +20,6 @@ export function findingText(io: Io, finding: Diagnostic): string {
   const mark = ` ${severity}: `;
   const place = plain.indexOf(mark);
   if (!io.color || place < 0) return `${plain}\n`;
-  return `${plain.slice(0, place)} ${paint(io, COLOURS[severity], `${severity}:`)} ${plain.slice(place + mark.length)}\n`;
+  const painted = paint(io, COLOURS[severity], `${severity}:`);
+  return `${plain.slice(0, place)} ${painted} ${plain.slice(place + mark.length)}\n`;
 }

@@ -1,5 +1,5 @@
-// `sallyport policy check PATH…`: every error and finding of policy files as file:line:column, for people, for
-// programs and for code hosts.
+// `sallyport policy check PATH…`: every error and finding of policy files as file:line:column, for people,
+// for programs and for code hosts.
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Diagnostic, didYouMean, errorCode, SallyportError } from '../../core/errors.ts';
@@ -12,6 +12,7 @@ import type { PolicyFile } from '../../policy/parse.ts';
 import { oneOf, parseOptions, usage } from '../args.ts';
 import { readFlows } from '../flows/input.ts';
 import type { Io, Verb } from '../io.ts';
+import { jsonText } from '../text.ts';
 import { packageVersion } from '../version.ts';
 import { sarifLog } from './check-sarif.ts';
 import { findingText } from './check-text.ts';
@@ -57,9 +58,8 @@ export const policyCheck: Verb = async (args, io) => {
   const all = inOrder([...diagnostics, ...withText(lint, input.files)], input.files);
   const findings = all.filter(({ code }) => !ignored.includes(code));
   const checked: Checked = { input, findings, ignored: all.length - findings.length, ...countsOf(findings) };
-  if (format === 'sarif')
-    io.out(`${JSON.stringify(sarifLog({ findings, cwd: io.cwd, version: packageVersion() }))}\n`);
-  else if (format === 'json') io.out(`${JSON.stringify(checkJson(checked))}\n`);
+  if (format === 'sarif') io.out(jsonText(sarifLog({ findings, cwd: io.cwd, version: packageVersion() })));
+  else if (format === 'json') io.out(jsonText(checkJson(checked)));
   else printText(io, checked);
   return checked.errors > 0 || (values.strict && checked.warnings > 0) ? 1 : 0;
 };

@@ -1,5 +1,5 @@
-// All that `policy check` looks for: each policy alone, rules against each other, and names against what is known
-// to exist.
+// All that `policy check` looks for: each policy alone, rules against each other, and names against what is
+// known to exist.
 import type { Diagnostic } from '../../core/errors.ts';
 import type { Policy, PolicyOptions } from '../model.ts';
 import { expiry } from './expiry.ts';

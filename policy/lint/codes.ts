@@ -1,5 +1,5 @@
-// Every finding of `policy check` that is no error: the one table that the linter, docs/lint.md and the rules of
-// SARIF are made from.
+// Every finding of `policy check` that is no error: the one table that the linter, docs/lint.md and the rules
+// of SARIF are made from.
 import type { Diagnostic } from '../../core/errors.ts';
 
 /** What is known of one kind of finding. */
@@ -14,7 +14,7 @@ export interface LintCode {
   readonly fix: string;
 }
 
-/** By code, in the order of docs/lint.md: what decides nothing, what allows much, what matches nobody, the rest. */
+/** In the order of docs/lint.md: what decides nothing, what allows much, what matches nobody, the rest. */
 export const LINT_CODES = {
   LINT_POLICY_SHADOWED: {
     severity: 'warning',

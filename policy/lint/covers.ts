@@ -2,11 +2,12 @@
 // clause, and by the algebra where that does not tell.
 //
 // Conditions are compared without regard to the action they are read in. That is right for rules of one
-// action, and for an ALLOW within a DENY: what a condition matches in an ALLOW it matches in a DENY too (fewer
-// trust domains, all values of a header instead of any, nothing instead of everything on TCP).
+// action, and for an ALLOW within a DENY: what a condition matches in an ALLOW it matches in a DENY too
+// (fewer trust domains, all values of a header instead of any, nothing instead of everything on TCP).
 import { covers as coversBox, Undecided, uncovered } from '../algebra/cover.ts';
 import { createSpace } from '../algebra/space.ts';
 import type { Clause, Condition, Policy, PolicyOptions, Rule } from '../model.ts';
+import { conditionsOf } from './conditions.ts';
 import { type Answer, conditionIn, PEER_THINGS, type SameTrustDomains, thingOf } from './implies.ts';
 
 /** Clauses compared with clauses for one pair of rules; beyond, the pair is left to the algebra. */
@@ -89,8 +90,20 @@ function anyIn(inner: Clause, outer: Condition, same: SameTrustDomains): Answer 
     if (answer === 'yes') return 'yes';
     if (answer === 'ask' || (answer === 'some' && best === 'no')) best = answer;
   }
-  return best;
+  // `/*` is on every path, but on no TCP connection.
+  return best === 'no' && isAnyPath(outer) && inner.some(isHttp) ? 'ask' : best;
 }
+
+const isHttp = ({ field }: Condition): boolean =>
+  field === 'methods' || field === 'hosts' || field === 'paths' || field === 'request.headers';
+
+const isAnyPath = ({ field, values, notValues }: Condition): boolean =>
+  (field === 'paths' || field === 'methods') &&
+  notValues.length === 0 &&
+  values.some(
+    (one) =>
+      one.kind === 'presence' || ('value' in one && field === 'paths' && ['/', '/{**}'].includes(one.value)),
+  );
 
 const isAnyPeer = ({ field, values, notValues }: Condition): boolean =>
   (field === 'principals' || field === 'source.principal') &&
@@ -106,7 +119,14 @@ export interface PlacedRule {
 /** Boxes looked at for one pair: about 100 ns each. */
 const PAIR_BUDGET = 20_000;
 
-/** The answer of the algebra, exact; false where it would be too much work. About a millisecond. */
+/** What a proof takes: the values of both rules. */
+export const proofCost = (a: Rule, b: Rule): number =>
+  [...conditionsOf(a), ...conditionsOf(b)].reduce(
+    (sum, { values, notValues }) => sum + values.length + notValues.length,
+    0,
+  );
+
+/** The answer of the algebra, exact; false where it would be too much work. */
 export function provedIn(inner: PlacedRule, outer: PlacedRule, options: PolicyOptions): boolean {
   const alone = ({ policy, rule }: PlacedRule): Policy => ({ ...policy, rules: [rule] });
   const space = createSpace({ policies: [alone(inner), alone(outer)] }, options);

@@ -1,5 +1,5 @@
-// Reads an inventory: a list of `{namespace, labels}`, or what Kubernetes has, as manifests or as `kubectl get
-// -o json` prints it. YAML or JSON.
+// Reads an inventory: a list of `{namespace, labels}`, or what Kubernetes has, as manifests or as
+// `kubectl get -o json` prints it. YAML or JSON.
 import { type Diagnostic, SallyportError } from '../../core/errors.ts';
 import { LineCounter, parseDocuments } from '../yaml.ts';
 import type { KnownWorkload } from './inventory.ts';

@@ -86,14 +86,17 @@ function whyNothing(namespace: string | null, selector: Policy['selector'], inve
     const labelled = among.filter(({ labels }) => Object.hasOwn(labels, name));
     if (labelled.length === 0) {
       const near = didYouMean(name, first(new Set(among.flatMap(({ labels }) => Object.keys(labels)))));
-      return `no workload there has the label \`${name}\`${near === undefined ? '' : `; did you mean \`${near}\`?`}`;
+      return `no workload there has the label \`${name}\`${meant(near)}`;
     }
     if (labelled.some(({ labels }) => labels[name] === value)) continue;
     const near = didYouMean(value, first(new Set(labelled.map(({ labels }) => labels[name] ?? ''))));
-    return `no workload there has \`${name}: ${value}\`${near === undefined ? '' : `; did you mean \`${name}: ${near}\`?`}`;
+    const pair = near === undefined ? undefined : `${name}: ${near}`;
+    return `no workload there has \`${name}: ${value}\`${meant(pair)}`;
   }
   return 'workloads have each of the labels, but none has all of them';
 }
+
+const meant = (near: string | undefined): string => (near === undefined ? '' : `; did you mean \`${near}\`?`);
 
 function* first(names: Iterable<string>): Generator<string> {
   let left = NEAR_MAX;

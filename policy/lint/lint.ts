@@ -38,6 +38,7 @@ function attached({ namespace, name, targetRefs, at }: Policy): Diagnostic[] {
 
 function byAbsence(policy: Policy, rule: Rule): Diagnostic[] {
   if (!allowsByAbsence(policy, rule)) return [];
-  const message = `${rule.id} allows callers only by who they are not; a peer without identity is none of them`;
+  const why = 'a peer without identity is none of them';
+  const message = `${rule.id} allows callers only by who they are not; ${why}`;
   return [finding('LINT_POLICY_ALLOW_BY_ABSENCE', rule.at, message)];
 }

@@ -1,23 +1,32 @@
-// Rules that decide nothing because of another one: covered by a rule of the same action, or denied whole. Rules
-// are compared with those that the index gives, within a budget; what was left out is told.
+// Rules that decide nothing because of another one: covered by a rule of the same action, or denied whole.
+// Rules are compared with those that the index gives, within a budget; what was left out is told.
 import type { Diagnostic } from '../../core/errors.ts';
 import type { Policy, PolicyOptions, Rule } from '../model.ts';
 import type { LintName } from './codes.ts';
-import { provedIn, ruleIn } from './covers.ts';
+import { proofCost, provedIn, ruleIn } from './covers.ts';
 import { hasExpired } from './expiry.ts';
 import { finding, named } from './finding.ts';
 import type { SameTrustDomains } from './implies.ts';
 import { RuleIndex } from './rule-index.ts';
 import { ruleKey } from './rule-key.ts';
 
-/** How much is compared: by form a pair takes about a microsecond, by the algebra about one millisecond. */
+/** How much is compared. */
 export interface CompareLimits {
+  /** Pairs of rules compared by their form: about a microsecond each. */
   readonly pairs: number;
   readonly pairsPerRule: number;
-  readonly proofs: number;
+  /** Values of the pairs that the algebra is asked about: about a tenth of a millisecond each. */
+  readonly provedValues: number;
+  /** Values of one such pair: what a proof takes grows faster than they do. */
+  readonly provedValuesPerPair: number;
 }
 
-export const COMPARE_LIMITS: CompareLimits = { pairs: 3_000_000, pairsPerRule: 1_000, proofs: 1_000 };
+export const COMPARE_LIMITS: CompareLimits = {
+  pairs: 3_000_000,
+  pairsPerRule: 1_000,
+  provedValues: 5_000,
+  provedValuesPerPair: 48,
+};
 
 interface Entry {
   readonly policy: Policy;
@@ -43,19 +52,15 @@ class Comparison {
   readonly #entries: Entry[] = [];
   readonly #groups = new Map<string, RuleIndex<Entry>>();
   readonly #byKey = new Map<string, Entry[]>();
-  readonly #perRule: number;
+  readonly #limits: CompareLimits;
   readonly #skipped: Entry[] = [];
   #pairs: number;
-  #proofs: number;
+  #provedValues: number;
 
-  constructor(
-    policies: readonly Policy[],
-    options: PolicyOptions,
-    nowMs: number,
-    { pairs, pairsPerRule, proofs }: CompareLimits,
-  ) {
+  constructor(policies: readonly Policy[], options: PolicyOptions, nowMs: number, limits: CompareLimits) {
     this.#options = options;
-    [this.#pairs, this.#perRule, this.#proofs] = [pairs, pairsPerRule, proofs];
+    this.#limits = limits;
+    [this.#pairs, this.#provedValues] = [limits.pairs, limits.provedValues];
     const { localTrustDomain, trustDomainAliases } = options;
     this.#same = [...new Set([localTrustDomain, 'cluster.local', ...trustDomainAliases])];
     for (const policy of policies)
@@ -97,12 +102,12 @@ class Comparison {
     else equal.push(entry);
   }
 
-  /** The rule of a group that matches all that `entry` does, for all of its workloads; null where none is found. */
+  /** The rule of a group that matches all that `entry` does, for all of its workloads, if one is found. */
   #coverOf(entry: Entry, group: string): Entry | null {
     const index = this.#groups.get(group);
     if (index === undefined) return null;
     const namespaces = [...new Set([entry.policy.namespace, this.#options.rootNamespace])];
-    let left = this.#perRule;
+    let left = this.#limits.pairsPerRule;
     for (const namespace of namespaces) {
       const equal = this.#byKey.get(`${group}\n${namespace}\n${entry.key}`) ?? [];
       for (const other of equal) {
@@ -127,14 +132,20 @@ class Comparison {
   }
 
   #provedAmong(asked: readonly Entry[], entry: Entry): Entry | null {
-    for (const other of asked) {
-      if (this.#proofs-- <= 0) {
-        this.#skipped.push(entry);
-        return null;
-      }
-      if (provedIn(entry, other, this.#options) && !this.#isEarlierTwin(entry, other)) return other;
-    }
+    for (const other of asked)
+      if (this.#isProved(entry, other) === true && !this.#isEarlierTwin(entry, other)) return other;
     return null;
+  }
+
+  /** Null where it would be too much work. */
+  #isProved(entry: Entry, other: Entry): boolean | null {
+    const cost = proofCost(entry.rule, other.rule);
+    if (cost > this.#provedValues || cost > this.#limits.provedValuesPerPair) {
+      this.#skipped.push(entry);
+      return null;
+    }
+    this.#provedValues -= cost;
+    return provedIn(entry, other, this.#options);
   }
 
   /** True when `other` selects at least the workloads of `entry`, and lasts at least as long. */
@@ -155,11 +166,9 @@ class Comparison {
     if (entry === other) return true;
     if (entry.policy.action !== other.policy.action || entry.order > other.order) return false;
     if (!this.#outlives(other, entry)) return false;
-    return (
-      entry.key === other.key ||
-      ruleIn(other.rule, entry.rule, this.#same) === 'yes' ||
-      (this.#proofs-- > 0 && provedIn(other, entry, this.#options))
-    );
+    if (entry.key === other.key) return true;
+    const answer = ruleIn(other.rule, entry.rule, this.#same);
+    return answer === 'ask' ? this.#isProved(other, entry) !== false : answer === 'yes';
   }
 
   #notCompared(): Diagnostic[] {

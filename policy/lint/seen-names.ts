@@ -3,8 +3,8 @@ import { parseSpiffeId } from '../../core/spiffe-id.ts';
 import type { FlowSink } from '../flows/read.ts';
 import type { FlowRecord } from '../flows/record.ts';
 
-/** Names of one kind that are kept, so that callers who make names up cost no memory; about 200 bytes each. */
-const NAMES_MAX = 100_000;
+/** Names of one kind that are kept: callers who make names up cost no memory. About 5 KB with the index. */
+const NAMES_MAX = 50_000;
 
 /** Collects names from records. */
 export class SeenNames implements FlowSink {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { MICRO_BENCHES } from '../../../bench/micro/all.ts';
+import { checkFigures } from '../../../bench/micro/check.ts';
 import { compileFigures } from '../../../bench/micro/compile.ts';
 import { decisionFigures } from '../../../bench/micro/decision.ts';
 import { differenceFigures } from '../../../bench/micro/differences.ts';
@@ -80,6 +81,7 @@ describe('every bench has figures: one turn of', () => {
     decision: async () => (await decisionFigures(1, [10, 100])).figures,
     compile: () => compileFigures(1, [10, 100]),
     diff: () => differenceFigures(1, 40),
+    check: () => checkFigures(1, 1_000),
     swap: () => swapFigures(1, [200, 1_000]),
   };
   it.each(MICRO_BENCHES)('$name', async ({ name, run }) => {
