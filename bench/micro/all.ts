@@ -34,6 +34,8 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
     name: 'diff',
     summary: 'what a change of policies means: 1,000 rules against themselves, ten changed, all others',
     run: differenceFigures,
+  },
+  {
     name: 'check',
     summary: '`policy check` of 100,000 rules; compiling and swapping as many',
     run: checkFigures,

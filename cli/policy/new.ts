@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseDuration } from '../../core/config/values.ts';
 import { type Diagnostic, errorCode, SallyportError } from '../../core/errors.ts';
-import { lintPolicies } from '../../policy/lint.ts';
+import { lintPolicies } from '../../policy/lint/lint.ts';
 import { type PolicyDraft, policyYaml } from '../../policy/new/draft.ts';
 import { allowNothing, type DraftedPolicy, newPolicy, type Scope } from '../../policy/new/new-policy.ts';
 import { secondsText, starterPolicy } from '../../policy/new/starters.ts';

@@ -39,7 +39,7 @@ test(`nobody gets through unseen (seed ${SEED}, ${RUNS} sets)`, { timeout: 0 }, 
         edges += pairs.size;
         const own = [options.localTrustDomain, 'cluster.local', ...options.trustDomainAliases];
         for (const { connection, request } of requests.filter((one) =>
-          isPossible({ ...one, nowMs: NOW_MS }),
+          isPossible({ ...one, nowMs: NOW_MS }, options),
         )) {
           const [trustDomain = '', ...path] = (connection.principal ?? '')
             .slice('spiffe://'.length)

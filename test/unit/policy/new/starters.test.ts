@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { lintPolicies } from '../../../../policy/lint.ts';
+import { lintPolicies } from '../../../../policy/lint/lint.ts';
 import { STARTERS } from '../../../../policy/new/starters.ts';
 import { parsePolicies } from '../../../../policy/parse.ts';
 import { ISTIO_POLICY } from '../istio-schema.ts';
