@@ -8,6 +8,7 @@ import { headFigures } from './head-parser.ts';
 import { logLineFigures } from './log-line.ts';
 import type { Figure } from './measure.ts';
 import { recordFigures } from './record.ts';
+import { simulateFigures } from './simulate.ts';
 import { svidFigures } from './svid.ts';
 import { swapFigures } from './swap.ts';
 import { workloadApiFigures } from './workload-api.ts';
@@ -59,6 +60,11 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
     name: 'log',
     summary: 'one line of the decision log, for a denied request: its text, and the text put into the queue',
     run: logLineFigures,
+  },
+  {
+    name: 'simulate',
+    summary: 'lines of the decision log replayed by `policy simulate`, judged by 1,000 rules',
+    run: simulateFigures,
   },
   {
     name: 'handshake',

@@ -146,7 +146,11 @@ export function rangeText({ range }: FlowsRead): string {
   return `${since}${Number.isFinite(range.untilMs) ? ` until ${shortTime(range.untilMs)}` : ''}`;
 }
 
-function timeRange({ since, until }: FlowsArguments, line: string): TimeRange {
+/** `--since` and `--until` as times. @throws ERR_USAGE */
+export function timeRange(
+  { since, until }: Pick<FlowsArguments, 'since' | 'until'>,
+  line: string,
+): TimeRange {
   const nowMs = Date.now();
   const sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : momentOf('since', since, nowMs);
   const untilMs = until === undefined ? Number.POSITIVE_INFINITY : momentOf('until', until, nowMs);
@@ -195,7 +199,8 @@ async function openSources(
   return opened;
 }
 
-async function fileFacts(file: string, io: Io): Promise<{ path: string; bytesMax: number | null }> {
+/** The real path of a file, and its size when it has one. @throws ERR_FLOWS_FILE */
+export async function fileFacts(file: string, io: Io): Promise<{ path: string; bytesMax: number | null }> {
   try {
     const path = await realpath(resolve(io.cwd, file));
     const facts = await stat(path);
@@ -214,7 +219,8 @@ async function* fileChunks(file: string, path: string): AsyncGenerator<Uint8Arra
   }
 }
 
-function unreadable(file: string, cause: unknown): SallyportError {
+/** A file that cannot be read, in words. */
+export function unreadable(file: string, cause: unknown): SallyportError {
   const code = errorCode(cause);
   const what = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${code}`;
   return new SallyportError('ERR_FLOWS_FILE', `\`${file}\` ${what}`, {
@@ -230,6 +236,6 @@ function printFaults(io: Io, { faults, counts }: FlowReader): void {
 }
 
 /** The offending line is a stranger's text. */
-function harmless(fault: Diagnostic): Diagnostic {
+export function harmless(fault: Diagnostic): Diagnostic {
   return fault.text === undefined ? fault : { ...fault, text: printable(fault.text) };
 }

@@ -9,6 +9,14 @@ const POLICY_OPTIONS = [
   ['--trust-domain TD', 'the own trust domain'],
 ] as const;
 
+const RECORD_OPTIONS = [
+  ['--flows FILE', 'recorded traffic; may be repeated, `-` is standard input, gzip is unpacked'],
+  ['--format FORMAT', 'sallyport, envoy, istio or hubble; default auto: told apart line by line'],
+  ['--workload NS/NAME:KEY=VALUE,…', 'labels of a workload, which records lack; may be repeated'],
+  ['--since TIME', 'how long ago, e.g. `30d`, or an RFC 3339 time; --until likewise'],
+  ['--strict', 'exit 2 when a line cannot be read'],
+] as const;
+
 /** In the order of `--help`. */
 export const POLICY_VERBS: readonly VerbEntry[] = [
   {
@@ -199,6 +207,26 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
     load: async () => {
       const { POLICY_EXPORT_USAGE, policyExport } = await import('./export.ts');
       return { verb: policyExport, usage: POLICY_EXPORT_USAGE };
+    },
+  },
+  {
+    name: 'policy simulate',
+    summary: 'what policies would change for recorded traffic',
+    options: [
+      ['--baseline PATH', 'policies to compare with; else what became of the requests'],
+      ...RECORD_OPTIONS,
+      ['--fail-on deny', 'exit 1 when requests are newly denied; allow: allowed; any: either, or unknown'],
+      ['--limit N', 'rows of each table; default 20'],
+      ...POLICY_OPTIONS,
+      JSON_OPTION,
+    ],
+    examples: [
+      'sallyport policy simulate --policy new/ --flows flows.jsonl --fail-on deny',
+      'sallyport policy simulate --policy new/ --baseline old/ --flows access.log.gz --format istio',
+    ],
+    load: async () => {
+      const { POLICY_SIMULATE_USAGE, policySimulate } = await import('./simulate.ts');
+      return { verb: policySimulate, usage: POLICY_SIMULATE_USAGE };
     },
   },
 ];
