@@ -229,4 +229,27 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
       return { verb: policySimulate, usage: POLICY_SIMULATE_USAGE };
     },
   },
+  {
+    name: 'policy suggest',
+    summary: 'least-privilege policies for recorded traffic',
+    options: [
+      ['--flows FILE', 'flow records or decision logs; may be repeated, `-` is standard input'],
+      ['--admin ADDRESS', 'ask a running proxy, e.g. 127.0.0.1:15000; may be repeated'],
+      ['--out DIR', 'one file for each policy; none is written over'],
+      ['--min-count N', 'leave out what was seen less often; default 1'],
+      ['--min-values N', 'different values before `{*}` stands for them; default 5'],
+      ['--max-width N', 'names at one place of a path that are told apart; default 50'],
+      ['--label KEY', "the label whose value is a workload's account; default app"],
+      ['--labels NS/SA:KEY=VALUE', 'the labels of one workload; may be repeated'],
+      ['--since TIME', 'what was seen from then on: `2h` ago, or an RFC 3339 time'],
+      ['--until TIME', 'what was seen before'],
+      ...POLICY_OPTIONS.slice(2),
+      JSON_OPTION,
+    ],
+    examples: ['sallyport policy suggest --flows flows.jsonl > suggested.yaml'],
+    load: async () => {
+      const { POLICY_SUGGEST_USAGE, policySuggest } = await import('./suggest.ts');
+      return { verb: policySuggest, usage: POLICY_SUGGEST_USAGE };
+    },
+  },
 ];

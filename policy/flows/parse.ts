@@ -14,13 +14,22 @@ import {
   VALUE_CHARACTERS_MAX,
   WANTED_MAX,
 } from './limits.ts';
-import type { FlowCaller, FlowDestination, FlowDryRun, FlowRecord, LoggedDenial } from './record.ts';
+import type {
+  FlowCaller,
+  FlowDestination,
+  FlowDryRun,
+  FlowRecord,
+  LoggedDenial,
+  LoggedRequest,
+} from './record.ts';
 import { isRecord, ShapeReader } from './shape.ts';
 
 /** What a line is. */
 export type FlowLine =
   | { readonly kind: 'flow'; readonly record: FlowRecord }
   | { readonly kind: 'denial'; readonly denial: LoggedDenial }
+  /** Only where log lines are asked for as requests: allowed ones too. */
+  | { readonly kind: 'request'; readonly request: LoggedRequest }
   /** A log line that says nothing about flows. */
   | { readonly kind: 'log' }
   | { readonly kind: 'fault'; readonly message: string };
@@ -35,10 +44,17 @@ const PORT_MAX = 65_535;
 const REASON_CHARACTERS_MAX = 64;
 const REQUEST_ID_CHARACTERS_MAX = 129;
 const NEAR_MAX = 3;
+const STATUS_MAX = 999;
 
 /** Parses lines; keeps nothing of them but which SPIFFE IDs are sound. */
 export class FlowParser {
   readonly #read = new ShapeReader();
+  readonly #logged: typeof logLine;
+
+  /** `requests`: lines of the decision log are read as requests, whatever their verdict. */
+  constructor({ requests }: { requests: boolean } = { requests: false }) {
+    this.#logged = requests ? requestLine : logLine;
+  }
 
   /** One line. Keys that are not known are ignored; of a key that stands twice the last counts. */
   line(text: string): FlowLine {
@@ -47,7 +63,7 @@ export class FlowParser {
     if (!isRecord(value)) return fault('is not a JSON object');
     this.#read.begin();
     if (Object.hasOwn(value, 'firstSeen')) return flowLine(this.#read, value);
-    if (Object.hasOwn(value, 'level')) return logLine(this.#read, value);
+    if (Object.hasOwn(value, 'level')) return this.#logged(this.#read, value);
     return fault('is neither a flow record nor a log line');
   }
 }
@@ -99,6 +115,36 @@ function logLine(read: ShapeReader, value: Json): FlowLine {
     near: value['near'] === undefined ? [] : nearOf(read, value['near']),
   };
   return read.fault === null ? { kind: 'denial', denial } : LOG;
+}
+
+/** A request of the decision log, as a flow of its own with the path as requested. */
+function requestLine(read: ShapeReader, value: Json): FlowLine {
+  const { verdict, http, time, grpc } = value;
+  if (verdict === undefined || !isRecord(http)) return LOG;
+  const ms = read.time(time, 'time');
+  const count = value['count'] === undefined ? 1 : value['count'];
+  const statusOf = (status: unknown, name: string): number | null =>
+    status === undefined ? null : read.integer(status, name, { min: 0, max: STATUS_MAX });
+  const record: FlowRecord = {
+    listener: read.name(value['listener'], 'listener', NAME_CHARACTERS_MAX),
+    direction: read.oneOf(value['direction'], 'direction', DIRECTIONS),
+    verdict: read.oneOf(verdict, 'verdict', VERDICTS),
+    enforced: read.boolean(value['enforced'], 'enforced'),
+    reason: read.name(value['reason'], 'reason', REASON_CHARACTERS_MAX),
+    rules: rulesOf(read, value['rules'], 'rules'),
+    dryRun: value['dryRun'] === undefined ? null : dryRunOf(read, value['dryRun']),
+    source: callerOf(read, value['source']),
+    destination: destinationOf(read, value['destination']),
+    http: httpOf(read, http),
+    count: read.integer(count, 'count', { min: 1, max: COUNT_MAX }),
+    bytes: 0,
+    firstSeenMs: ms,
+    lastSeenMs: ms,
+    windowSeconds: 0,
+  };
+  const status = statusOf(http['status'], 'http.status');
+  const grpcStatus = isRecord(grpc) ? statusOf(grpc['status'], 'grpc.status') : null;
+  return read.fault === null ? { kind: 'request', request: { record, status, grpcStatus } } : LOG;
 }
 
 function callerOf(read: ShapeReader, value: unknown): FlowCaller {

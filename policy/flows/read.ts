@@ -6,7 +6,7 @@ import { type Diagnostic, SallyportError } from '../../core/errors.ts';
 import { FAULT_CHARACTERS_MAX, FAULTS_SHOWN_MAX, LINE_BYTES_MAX } from './limits.ts';
 import { LineSplitter } from './lines.ts';
 import { FlowParser } from './parse.ts';
-import type { FlowRecord, LoggedDenial } from './record.ts';
+import type { FlowRecord, LoggedDenial, LoggedRequest } from './record.ts';
 
 /** One file, or one proxy's answer. */
 export interface FlowSource {
@@ -18,6 +18,8 @@ export interface FlowSource {
 export interface FlowSink {
   record(record: FlowRecord): void;
   denial?(denial: LoggedDenial, source: string): void;
+  /** Asks for every request of decision logs, and gets no `denial` then. */
+  request?(request: LoggedRequest): void;
   /** Records of another proxy may follow. */
   sourceEnds?(): void;
 }
@@ -60,12 +62,13 @@ export class FlowReader {
   readonly faults: Diagnostic[] = [];
   readonly #sink: FlowSink;
   readonly #range: TimeRange;
-  readonly #parser = new FlowParser();
+  readonly #parser: FlowParser;
   #kind: Kind | null = null;
 
   constructor(sink: FlowSink, range: TimeRange = ALL_TIMES) {
     this.#sink = sink;
     this.#range = range;
+    this.#parser = new FlowParser({ requests: sink.request !== undefined });
   }
 
   /** True when the records are totals since the starts of proxies. */
@@ -99,6 +102,7 @@ export class FlowReader {
     else {
       this.counts.logLines++;
       if (line.kind === 'denial') this.#sink.denial?.(line.denial, from.name);
+      else if (line.kind === 'request') this.#request(line.request);
     }
   }
 
@@ -114,6 +118,15 @@ export class FlowReader {
     });
   }
 
+  #request(request: LoggedRequest): void {
+    if (this.#isOutside(request.record)) this.counts.outside++;
+    else this.#sink.request?.(request);
+  }
+
+  #isOutside({ firstSeenMs, lastSeenMs }: FlowRecord): boolean {
+    return lastSeenMs < this.#range.sinceMs || firstSeenMs > this.#range.untilMs;
+  }
+
   #record(record: FlowRecord, { name, kind }: { name: string; kind: Kind }): void {
     this.#kind ??= kind;
     if (this.#kind !== kind)
@@ -124,7 +137,7 @@ export class FlowReader {
           hint: 'what a proxy serves at /flows are totals that hold the windows of its flows.file: read one of both',
         },
       );
-    if (record.lastSeenMs < this.#range.sinceMs || record.firstSeenMs > this.#range.untilMs) {
+    if (this.#isOutside(record)) {
       this.counts.outside++;
       return;
     }

@@ -58,6 +58,15 @@ export interface LoggedDenial {
   readonly near: readonly NearRule[];
 }
 
+/** A request of the decision log. */
+export interface LoggedRequest {
+  /** Counts one, or as many equal denials as the line stands for; the path is as requested. */
+  readonly record: FlowRecord;
+  /** What the application answered; null when the line does not say. */
+  readonly status: number | null;
+  readonly grpcStatus: number | null;
+}
+
 /** What came of a request: forwarded, forwarded although a policy says deny (audit, dry run), or refused. */
 export type Outcome = 'allowed' | 'would-deny' | 'denied';
 

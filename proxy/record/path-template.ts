@@ -4,8 +4,9 @@
 //     └──── health                          a node with too many names folds all of them into `{*}`
 //
 // The notation is that of policies, so that a template can be pasted into `paths`.
+
+import { isVariable } from '../../policy/flows/path-segment.ts';
 import { ownText } from './json-text.ts';
-import { isVariable } from './path-segment.ts';
 
 interface Node {
   /** The template that ends here. */
