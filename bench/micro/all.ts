@@ -9,6 +9,7 @@ import { logLineFigures } from './log-line.ts';
 import type { Figure } from './measure.ts';
 import { recordFigures } from './record.ts';
 import { simulateFigures } from './simulate.ts';
+import { suggestFigures } from './suggest.ts';
 import { svidFigures } from './svid.ts';
 import { swapFigures } from './swap.ts';
 import { workloadApiFigures } from './workload-api.ts';
@@ -75,6 +76,11 @@ export const MICRO_BENCHES: readonly MicroBench[] = [
     name: 'svid',
     summary: 'one peer certificate: issued, read, verified for the first time and again',
     run: svidFigures,
+  },
+  {
+    name: 'suggest',
+    summary: 'policies from a million lines of flow records, and of a decision log: time and peak memory',
+    run: suggestFigures,
   },
   {
     name: 'workload-api',

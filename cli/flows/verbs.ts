@@ -68,4 +68,19 @@ export const FLOWS_VERBS: readonly VerbEntry[] = [
       return { verb: flowsTrace, usage: FLOWS_TRACE_USAGE };
     },
   },
+  {
+    name: 'flows anomalies',
+    summary: 'callers, methods and paths that a baseline has not',
+    options: [
+      ['--baseline FILE', 'records of a time that was as it should be; may be repeated'],
+      ['--limit N', 'rows to print; default 20, with --json all'],
+      ...FLOWS_OPTIONS,
+      JSON_OPTION,
+    ],
+    examples: ['sallyport flows anomalies --baseline last-week.jsonl --flows today.jsonl'],
+    load: async () => {
+      const { FLOWS_ANOMALIES_USAGE, flowsAnomalies } = await import('./anomalies.ts');
+      return { verb: flowsAnomalies, usage: FLOWS_ANOMALIES_USAGE };
+    },
+  },
 ];

@@ -7,6 +7,7 @@ import { FLOWS_OPTIONS } from '../flows/input.ts';
 /** For `parseArgs`. */
 export const SUGGEST_OPTIONS = {
   ...FLOWS_OPTIONS,
+  against: { type: 'string', multiple: true },
   'root-namespace': { type: 'string', default: 'istio-system' },
   'min-count': { type: 'string' },
   'min-values': { type: 'string' },

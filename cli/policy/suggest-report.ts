@@ -4,6 +4,8 @@ import { sumEvidence } from '../../policy/suggest/evidence.ts';
 import type { Observed } from '../../policy/suggest/observed.ts';
 import type { SuggestedPolicy } from '../../policy/suggest/suggestion.ts';
 import { counted, jsonText, thousands, timeOrNull } from '../text.ts';
+import type { Delta } from './suggest-against.ts';
+import { deltaJson } from './suggest-against-text.ts';
 import { spanText } from './suggest-yaml.ts';
 
 /** Policies, and what they were learned with. */
@@ -14,6 +16,8 @@ export interface Suggestion {
   readonly widthMax: number;
   readonly minCount: number;
   readonly trustDomain: string;
+  /** What is in force already; null when nobody asked. */
+  readonly delta: Delta | null;
 }
 
 /** Comments over the first policy. */
@@ -60,7 +64,7 @@ function leftOutText({ leftOut, denials }: Observed): string[] {
 
 /** For machines. */
 export function suggestionJson({ observed, policies, ...how }: Suggestion): string {
-  const { valuesMin, widthMax, minCount, trustDomain } = how;
+  const { valuesMin, widthMax, minCount, trustDomain, delta } = how;
   return jsonText({
     view: 'suggest',
     trustDomain,
@@ -74,6 +78,7 @@ export function suggestionJson({ observed, policies, ...how }: Suggestion): stri
         templates: [...templates].map(([path, origin]) => ({ path, origin })),
       })),
     })),
+    ...(delta === null ? {} : { against: deltaJson(delta) }),
     leftOut: leftOutJson(observed),
   });
 }

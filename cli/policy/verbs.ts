@@ -231,10 +231,11 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
   },
   {
     name: 'policy suggest',
-    summary: 'least-privilege policies for recorded traffic',
+    summary: 'least-privilege policies for recorded traffic, or what to add to those in force',
     options: [
       ['--flows FILE', 'flow records or decision logs; may be repeated, `-` is standard input'],
       ['--admin ADDRESS', 'ask a running proxy, e.g. 127.0.0.1:15000; may be repeated'],
+      ['--against PATH', 'policies in force: propose only what they deny; may be repeated'],
       ['--out DIR', 'one file for each policy; none is written over'],
       ['--min-count N', 'leave out what was seen less often; default 1'],
       ['--min-values N', 'different values before `{*}` stands for them; default 5'],
@@ -246,7 +247,10 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
       ...POLICY_OPTIONS.slice(2),
       JSON_OPTION,
     ],
-    examples: ['sallyport policy suggest --flows flows.jsonl > suggested.yaml'],
+    examples: [
+      'sallyport policy suggest --flows flows.jsonl > suggested.yaml',
+      'sallyport policy suggest --flows flows.jsonl --against policies/',
+    ],
     load: async () => {
       const { POLICY_SUGGEST_USAGE, policySuggest } = await import('./suggest.ts');
       return { verb: policySuggest, usage: POLICY_SUGGEST_USAGE };

@@ -4,7 +4,7 @@ import { SCAN } from '../flows/denials.ts';
 import { byText, type Evidence } from './evidence.ts';
 import type { LeftOutTable } from './left-out.ts';
 import { EXCLUDED_MAX } from './limits.ts';
-import type { Observed, Pair } from './observed.ts';
+import { type Observed, type Pair, portKey } from './observed.ts';
 import { looksLikeId } from './path-form.ts';
 import { isPolicyPath, type LeftOutReason } from './sift.ts';
 import { type Learned, learnedOf } from './templates.ts';
@@ -44,7 +44,7 @@ export function entriesOf(observed: Observed, options: EntryOptions): Entry[] {
     if (!isScan(entries)) kept.push(...entries);
     else for (const entry of entries) leave(leftOut, 'scan', entry);
   }
-  return exclude(kept.sort(byPlace), leftOut);
+  return exclude(kept.sort(byPlace), observed);
 }
 
 function faultOf(entry: Entry, { minCount, trustDomain }: EntryOptions): LeftOutReason | null {
@@ -98,24 +98,27 @@ type Names = Map<string, Set<string>>;
 
 /**
  * `/users/{*}` of one caller would be `/users/admin` too, which only another one was seen with: such names
- * are excluded from it. Names that are ids by their form are values as good as any.
+ * are excluded from it, and those that policies refused. Names that are ids by their form are values as good
+ * as any.
  */
-function exclude(entries: readonly Entry[], leftOut: LeftOutTable): Entry[] {
+function exclude(entries: readonly Entry[], observed: Observed): Entry[] {
   const names = new Map<string, Names>();
-  const keyOf = ({ pair: { namespace, workload, port } }: Entry): string =>
-    `${namespace}\n${workload}\n${port}`;
-  for (const entry of entries) {
-    const known = names.get(keyOf(entry)) ?? new Map();
-    names.set(keyOf(entry), known);
-    collect(known, entry.path);
+  for (const { pair, path } of entries) {
+    let known = names.get(portKey(pair));
+    if (known === undefined) {
+      known = new Map();
+      names.set(portKey(pair), known);
+      for (const refused of observed.refusedAt(pair)) collect(known, refused);
+    }
+    collect(known, path);
   }
   const own = new Set(entries.map((entry) => ownKey(entry, entry.path)));
   return entries.flatMap((entry) => {
     if (!entry.path.includes(ANY)) return [entry];
-    const known = names.get(keyOf(entry)) ?? new Map();
+    const known = names.get(portKey(entry.pair)) ?? new Map();
     const excluded = excludedFrom(entry, known).filter((path) => !own.has(ownKey(entry, path)));
     if (excluded.length <= EXCLUDED_MAX) return [{ ...entry, excluded }];
-    leave(leftOut, 'too-much', entry);
+    leave(observed.leftOut, 'too-much', entry);
     return [];
   });
 }

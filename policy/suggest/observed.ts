@@ -7,7 +7,7 @@ import type { FlowSink } from '../flows/read.ts';
 import type { FlowRecord, LoggedRequest } from '../flows/record.ts';
 import { byText } from './evidence.ts';
 import { LeftOutTable } from './left-out.ts';
-import { PAIRS_MAX, PAIRS_PER_WORKLOAD_MAX } from './limits.ts';
+import { PAIRS_MAX, PAIRS_PER_WORKLOAD_MAX, REFUSED_PATHS_MAX } from './limits.ts';
 import { type PathLimits, PathTree, PlaceBudget } from './path-tree.ts';
 import { isByDefault, isPolicyMethod, isRefused, type LeftOutReason, pathFault, siftRecord } from './sift.ts';
 
@@ -33,6 +33,7 @@ export class Observed implements FlowSink {
   readonly inputs = { records: 0, logged: 0 };
   readonly #budget = new PlaceBudget();
   readonly #pairs = new BoundedGroups<Pair>({ total: PAIRS_MAX, perOwner: PAIRS_PER_WORKLOAD_MAX });
+  readonly #refused = new Map<string, Set<string>>();
   readonly #knownPaths = new Map<string, LeftOutReason | null>();
   readonly #knownMethods = new Map<string, boolean>();
 
@@ -67,6 +68,11 @@ export class Observed implements FlowSink {
     );
   }
 
+  /** Paths that policies refused at a port of a workload, whoever asked. */
+  refusedAt(pair: Pick<Pair, 'namespace' | 'workload' | 'port'>): Iterable<string> {
+    return this.#refused.get(portKey(pair)) ?? [];
+  }
+
   /** The trust domain that most callers of workloads are of; null without any. */
   usualTrustDomain(): string | null {
     const counts = new Map<string, number>();
@@ -80,7 +86,9 @@ export class Observed implements FlowSink {
 
   #learn(record: FlowRecord, how: { template: boolean; refused: boolean | null }): void {
     const reason = siftRecord(record) ?? this.#add(record, how);
-    if (reason !== null) this.leftOut.record(reason, record);
+    if (reason === null) return;
+    this.leftOut.record(reason, record);
+    if (reason === 'denied' || reason === 'deny-rule') this.#refuse(record, how.template);
   }
 
   #add(
@@ -111,6 +119,16 @@ export class Observed implements FlowSink {
     return pair?.tree.add(http.method, http.path, sighting) === true ? null : 'too-much';
   }
 
+  /** A template must not allow what a policy refused. */
+  #refuse({ reason, http, destination, direction }: FlowRecord, template: boolean): void {
+    if ((reason !== 'default-deny' && reason !== 'deny-rule') || direction !== 'inbound') return;
+    if (http === null || this.#pathFaultOf(http.path, template) !== null) return;
+    const key = portKey(destination);
+    const known = this.#refused.get(key) ?? new Set();
+    if (this.#refused.size < PAIRS_MAX) this.#refused.set(key, known);
+    if (known.size < REFUSED_PATHS_MAX) known.add(http.path);
+  }
+
   #methodIsKnown(method: string): boolean {
     let known = this.#knownMethods.get(method);
     if (known !== undefined) return known;
@@ -128,4 +146,13 @@ export class Observed implements FlowSink {
     if (this.#knownPaths.size < KNOWN_MAX) this.#knownPaths.set(path, known);
     return known;
   }
+}
+
+/** One port of one workload. */
+export function portKey({
+  namespace,
+  workload,
+  port,
+}: Pick<Pair, 'namespace' | 'workload' | 'port'>): string {
+  return `${namespace}\n${workload}\n${port}`;
 }

@@ -45,6 +45,7 @@ export class PathEnd {
   }
 
   sample(path: string, evidence: Evidence): void {
+    if (this.overflow) return; // what each one had is asked for only while all are known
     const known = this.samples.get(path);
     if (known !== undefined) addEvidence(known, evidence);
     else if (this.samples.size >= SAMPLES_MAX) this.overflow = true;

@@ -84,6 +84,23 @@ export class PathTree {
     return true;
   }
 
+  /** Where a path or template would end, as far as is known; null where it leaves what was seen. */
+  find(path: string): Place | null {
+    let place: Place = this.root;
+    for (let start = 1; start <= path.length; ) {
+      const slash = path.indexOf('/', start);
+      const end = slash < 0 ? path.length : slash;
+      const name = path.slice(start, end);
+      const value = name === ANY || looksLikeId(path, start, end);
+      const known = value ? undefined : place.names.get(name);
+      const next = known ?? (value || place.folded !== null ? place.any : null);
+      if (next === null) return null;
+      place = next;
+      start = end + 1;
+    }
+    return place;
+  }
+
   /** Looks at every place once more; to be called when all paths are known. */
   finish(): void {
     this.#foldBelow(this.root);

@@ -7,7 +7,8 @@ import { isToken, VALUE_PARSERS } from '../parse-value.ts';
 /** Why traffic is left out, with the words for it. */
 export const LEFT_OUT = {
   denied: 'denied',
-  'deny-rule': 'forwarded, but a DENY policy would deny it',
+  'deny-rule': 'a DENY policy denies it, enforced or tried out',
+  unrecorded: 'a rule in force may allow it: it asks for hosts, headers or addresses, which records lack',
   plaintext: 'without an identity (plaintext)',
   error: 'answered with nothing but refusals of the application (such as 401, 403, 404)',
   scan: 'looks like a scan: many paths of one caller, each tried once or twice within a minute',
