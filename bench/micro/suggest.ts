@@ -1,5 +1,5 @@
-// `sallyport policy suggest` on a million lines, as a user runs it: a process of its own, from the file to the
-// policies. Flow records of windows, and a decision log in which every path has an id of its own.
+// `sallyport policy suggest` on a million lines, as a user runs it: a process of its own, from the file to
+// the policies. Flow records of windows, and a decision log in which every path has an id of its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';

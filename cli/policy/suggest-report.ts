@@ -1,6 +1,7 @@
 // What is said beside suggested policies: the bound they keep, and what was left out.
 
 import { sumEvidence } from '../../policy/suggest/evidence.ts';
+import { LEFT_OUT_CALLERS_MAX } from '../../policy/suggest/limits.ts';
 import type { Observed } from '../../policy/suggest/observed.ts';
 import type { SuggestedPolicy } from '../../policy/suggest/suggestion.ts';
 import { counted, jsonText, thousands, timeOrNull } from '../text.ts';
@@ -39,8 +40,8 @@ function boundText({ valuesMin, widthMax, minCount }: Suggestion): string[] {
   return [
     'Bound: callers, methods and ports are those that were seen, each written out. A path is one that was seen',
     `with this caller, method and port, or has {*} where this caller had ${valuesMin} different values or more: ids by`,
-    `their form, or more than ${widthMax} names that are all used alike. Names of the same place that only others use`,
-    'are excluded (notPaths). A proxy records ids as {*} itself; such templates are marked.',
+    `their form, or more than ${widthMax} names that are all used alike. Names of the same place that only others use,`,
+    'or that a policy refused, are excluded (notPaths). Templates that a proxy recorded are marked as such.',
     ...(minCount > 1 ? [`Seen less often than ${thousands(minCount)} times is left out.`] : []),
   ];
 }
@@ -55,12 +56,15 @@ function leftOutText({ leftOut, denials }: Observed): string[] {
     ...rows.flatMap(({ reason, what, evidence, callers, examples }) => {
       const scan = reason === 'denied' && scanned > 0 ? `, ${thousands(scanned)} of likely scanners` : '';
       return [
-        `  ${counted(evidence.requests, 'request')} of ${counted(callers, 'caller')}: ${what}${scan}`,
+        `  ${counted(evidence.requests, 'request')} of ${callersText(callers)}: ${what}${scan}`,
         ...examples.slice(0, 1).map((example) => `    for example ${example}`),
       ];
     }),
   ];
 }
+
+const callersText = (callers: number): string =>
+  `${counted(callers, 'caller')}${callers < LEFT_OUT_CALLERS_MAX ? '' : ' or more'}`;
 
 /** For machines. */
 export function suggestionJson({ observed, policies, ...how }: Suggestion): string {

@@ -24,7 +24,7 @@ export const PAIRS_PER_WORKLOAD_MAX = 5_000;
 export const COMBINATIONS_MAX = 16;
 /** Names that one template may exclude. */
 export const EXCLUDED_MAX = 100;
-/** Paths that policies refused at one port of a workload, whose names are excluded too: strangers choose them. */
+/** Paths that policies refused at one port of a workload and that are excluded too: strangers choose them. */
 export const REFUSED_PATHS_MAX = 32;
 /** Examples shown of what was left out, by reason. */
 export const EXAMPLES_MAX = 3;
