@@ -15,8 +15,9 @@ export const FOLDED_NAMES_MAX = 10_000;
 export const ROOT_NAMES_MAX = 2_000;
 /** Segments of a path that is learned. */
 export const SEGMENTS_MAX = 24;
-/** Segments kept of all trees together, about 500 bytes each. */
-export const PLACES_MAX = 400_000;
+/** Segments kept of all trees together, 1 to 2 KB each, and of one: no caller pushes the others out. */
+export const PLACES_MAX = 200_000;
+export const PLACES_PER_TREE_MAX = 20_000;
 /** Callers of workloads, and of one workload. */
 export const PAIRS_MAX = 50_000;
 export const PAIRS_PER_WORKLOAD_MAX = 5_000;

@@ -10,6 +10,8 @@ export interface Sighting extends Evidence {
   readonly refused: boolean | null;
 }
 
+const NONE: ReadonlyMap<string, Evidence> = new Map();
+
 /** One method at one place. */
 export class PathEnd {
   readonly evidence = noEvidence();
@@ -23,9 +25,10 @@ export class PathEnd {
   /** Different values of each `{*}` from left to right, as many as matter. */
   readonly values: Set<string>[] = [];
   /** Different paths, up to a number. */
-  readonly samples = new Map<string, Evidence>();
+  samples: ReadonlyMap<string, Evidence> = NONE;
   /** There were more. */
   overflow = false;
+  #samples: Map<string, Evidence> | null = null;
 
   add(sighting: Sighting): void {
     addEvidence(this.evidence, sighting);
@@ -46,12 +49,15 @@ export class PathEnd {
 
   sample(path: string, evidence: Evidence): void {
     if (this.overflow) return; // what each one had is asked for only while all are known
-    const known = this.samples.get(path);
+    // Most ends are of one path, which is known without: a map for each would be most of a tree.
+    this.#samples ??= new Map();
+    this.samples = this.#samples;
+    const known = this.#samples.get(path);
     if (known !== undefined) addEvidence(known, evidence);
-    else if (this.samples.size >= SAMPLES_MAX) this.overflow = true;
+    else if (this.#samples.size >= SAMPLES_MAX) this.overflow = true;
     else {
       const { requests, firstMs, lastMs } = evidence;
-      this.samples.set(path, { requests, firstMs, lastMs });
+      this.#samples.set(path, { requests, firstMs, lastMs });
     }
   }
 

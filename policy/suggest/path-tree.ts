@@ -5,7 +5,7 @@
 //
 // What is `{*}` here is not yet a template to suggest: templates.ts asks for enough values first.
 
-import { FOLDED_NAMES_MAX, PLACES_MAX, ROOT_NAMES_MAX, SEGMENTS_MAX } from './limits.ts';
+import { FOLDED_NAMES_MAX, PLACES_MAX, PLACES_PER_TREE_MAX, ROOT_NAMES_MAX, SEGMENTS_MAX } from './limits.ts';
 import { PathEnd, type Sighting } from './path-end.ts';
 import { looksLikeId } from './path-form.ts';
 
@@ -52,6 +52,7 @@ export class PathTree {
   readonly limits: PathLimits;
   readonly root: Place;
   readonly #budget: PlaceBudget;
+  #places = 0;
 
   constructor(limits: PathLimits, budget: PlaceBudget) {
     this.limits = limits;
@@ -135,11 +136,12 @@ export class PathTree {
   }
 
   #isFull({ depth }: Place): boolean {
-    return depth >= SEGMENTS_MAX || this.#budget.left <= 0;
+    return depth >= SEGMENTS_MAX || this.#budget.left <= 0 || this.#places >= PLACES_PER_TREE_MAX;
   }
 
   #newPlace(text: string, depth: number, wilds: number): Place {
     this.#budget.left--;
+    this.#places++;
     const foldAt = this.limits.widthMax * FOLD_TURNS;
     return { text, depth, wilds, names: new Map(), any: null, folded: null, foldAt, ends: new Map() };
   }
@@ -192,6 +194,7 @@ export class PathTree {
     }
     if (from.folded !== null) into.folded = into.folded === null ? from.folded : 'overflow';
     this.#budget.left++;
+    this.#places--;
   }
 }
 

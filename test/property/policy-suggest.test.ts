@@ -41,6 +41,15 @@ const anyCall: fc.Arbitrary<Call> = fc.record({
     .tuple(fc.constantFrom('users', 'orders'), fc.array(segment, { maxLength: 3 }))
     .map(([first, rest]) => [first, ...rest]),
 });
+/** The same call with several values at one place: what templates are made of. */
+const family: fc.Arbitrary<Call[]> = fc
+  .tuple(anyCall, fc.nat({ max: 2 }), fc.array(segment, { minLength: 1, maxLength: 10 }))
+  .map(([one, at, values]) =>
+    values.map((value) => ({
+      ...one,
+      segments: at + 1 < one.segments.length ? one.segments.with(at + 1, value) : one.segments,
+    })),
+  );
 const limits: fc.Arbitrary<PathLimits> = fc.record({
   valuesMin: fc.integer({ min: 2, max: 4 }),
   widthMax: fc.integer({ min: 2, max: 5 }),
@@ -106,11 +115,18 @@ test(`suggested policies keep their bound (seed ${SEED}, ${RUNS} runs)`, { timeo
   let beyond = 0;
   fc.assert(
     fc.property(
-      fc.array(anyCall, { minLength: 1, maxLength: 60 }),
+      fc.array(family, { minLength: 1, maxLength: 12 }),
       fc.array(anyCall, { maxLength: 5 }),
-      fc.array(anyCall, { minLength: 10, maxLength: 40 }),
+      fc.array(fc.tuple(fc.nat(), fc.nat({ max: 2 }), segment), { minLength: 20, maxLength: 60 }),
       limits,
-      (calls, denied, others, learning) => {
+      (families, denied, turns, learning) => {
+        const calls = families.flat();
+        // One value of a call that was seen is another.
+        const others = turns.map(([which, at, value]): Call => {
+          const one = calls[which % calls.length] ?? { caller: '', method: '', port: 1, segments: [] };
+          const { segments } = one;
+          return { ...one, segments: at < segments.length ? segments.with(at, value) : segments };
+        });
         const table = tableOf(calls, denied, learning);
         for (const one of calls) expect([allows(table, one), one]).toEqual([true, one]);
         for (const one of [...others, ...denied]) {
@@ -123,5 +139,5 @@ test(`suggested policies keep their bound (seed ${SEED}, ${RUNS} runs)`, { timeo
     { numRuns: RUNS, seed: SEED },
   );
   // Otherwise nothing was shown: templates allow what was not seen.
-  expect(beyond).toBeGreaterThan(0);
+  expect(beyond).toBeGreaterThan(RUNS / 10);
 });
