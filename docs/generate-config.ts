@@ -1,8 +1,10 @@
 // docs/config.md and docs/config.schema.json from the configuration schema: docs/generate.ts writes what
 // these return.
+
 import { configJsonSchema, configKeys } from '../core/config/keys.ts';
 import type { ConfigKey } from '../core/config/schema-keys.ts';
 import { ISSUER_KEYS } from '../core/issuer-config/schema.ts';
+import { casesJsonSchema } from '../policy/cases/schema.ts';
 
 const INTRODUCTION = `# Configuration
 
@@ -76,6 +78,11 @@ export function issuerConfigReference(): string {
 /** docs/config.schema.json, laid out as the formatter does: short lists of plain values on one line. */
 export function configSchemaText(): string {
   return `${layOut(configJsonSchema(), '')}\n`;
+}
+
+/** The schema of files with cases, likewise. */
+export function casesSchemaText(): string {
+  return `${layOut(casesJsonSchema(), '')}\n`;
 }
 
 interface Section {

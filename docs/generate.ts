@@ -2,7 +2,12 @@
 // date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configReference, configSchemaText, issuerConfigReference } from './generate-config.ts';
+import {
+  casesSchemaText,
+  configReference,
+  configSchemaText,
+  issuerConfigReference,
+} from './generate-config.ts';
 import { lintReference } from './generate-lint.ts';
 import { metricsReference } from './generate-metrics.ts';
 import { reasonsReference } from './generate-reasons.ts';
@@ -14,6 +19,7 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   'issuer-config.md': issuerConfigReference,
   'lint.md': lintReference,
   'metrics.md': metricsReference,
+  'policy-cases.schema.json': casesSchemaText,
   'reasons.md': reasonsReference,
   ...STARTER_FILES,
 };

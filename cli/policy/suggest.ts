@@ -2,7 +2,7 @@
 // added to those in force.
 import { strict as assert } from 'node:assert';
 import { parseTrustDomain } from '../../core/spiffe-id.ts';
-import { lintPolicies } from '../../policy/lint.ts';
+import { lintPolicies } from '../../policy/lint/lint.ts';
 import type { PolicyOptions } from '../../policy/model.ts';
 import { parsePolicies } from '../../policy/parse.ts';
 import { entriesOf } from '../../policy/suggest/entries.ts';
