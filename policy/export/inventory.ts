@@ -1,6 +1,6 @@
 // The workloads that are known, with what layer 4 sees of them: a list of `{namespace, serviceAccount,
-// labels, ips}`, or pods and their owners as Kubernetes has them (`kubectl get pods -A -o json`). YAML or
-// JSON.
+// labels, ips}`, or pods and their owners as Kubernetes has them
+// (`kubectl get pods -A -o json`). YAML or JSON.
 import { type Diagnostic, SallyportError } from '../../core/errors.ts';
 import { canonicalIp } from '../../core/ip.ts';
 import { LineCounter, parseDocuments } from '../yaml.ts';

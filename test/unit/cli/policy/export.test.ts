@@ -10,6 +10,7 @@ import { policyText } from '../../policy/policy-text.ts';
 import { runCli } from '../run-cli.ts';
 
 const NFT = findCommand('nft') ?? '';
+const VALIDATOR = findCommand('kubernetes-validate') ?? '';
 /** Without root, nft cannot even check. */
 const checks =
   NFT !== '' && spawnSync(NFT, ['-c', '-f', '-'], { input: 'table inet sallyport {}' }).status === 0;
@@ -180,6 +181,16 @@ describe('networkpolicy', () => {
         ],
       },
     });
+  });
+
+  test.runIf(VALIDATOR !== '')('by the schemas of Kubernetes', async () => {
+    const { out } = await run(
+      '--to networkpolicy --policy web.yaml --inventory inventory.yaml --open-port 15021',
+    );
+    await put('exported.yaml', out.replace(/^(#.*\n)*---\n/, ''));
+    const options = ['--strict', '--no-warn', join(folder, 'exported.yaml')];
+    const { status, stdout, stderr } = spawnSync(VALIDATOR, options, { encoding: 'utf8' });
+    expect(status, stdout + stderr).toBe(0);
   });
 
   test('--json', async () => {
