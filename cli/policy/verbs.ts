@@ -13,7 +13,8 @@ const RECORD_OPTIONS = [
   ['--flows FILE', 'recorded traffic; may be repeated, `-` is standard input, gzip is unpacked'],
   ['--format FORMAT', 'sallyport, envoy, istio or hubble; default auto: told apart line by line'],
   ['--workload NS/NAME:KEY=VALUE,…', 'labels of a workload, which records lack; may be repeated'],
-  ['--since TIME', 'how long ago, e.g. `30d`, or an RFC 3339 time; --until likewise'],
+  ['--since TIME', 'how long ago, e.g. `30d`, or an RFC 3339 time'],
+  ['--until TIME', 'what was seen before'],
   ['--strict', 'exit 2 when a line cannot be read'],
 ] as const;
 
@@ -231,7 +232,7 @@ export const POLICY_VERBS: readonly VerbEntry[] = [
   },
   {
     name: 'policy suggest',
-    summary: 'least-privilege policies for recorded traffic, or what to add to those in force',
+    summary: 'least-privilege policies for recorded traffic',
     options: [
       ['--flows FILE', 'flow records or decision logs; may be repeated, `-` is standard input'],
       ['--admin ADDRESS', 'ask a running proxy, e.g. 127.0.0.1:15000; may be repeated'],
