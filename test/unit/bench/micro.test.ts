@@ -9,6 +9,7 @@ import { compileFigures } from '../../../bench/micro/compile.ts';
 import { decisionFigures } from '../../../bench/micro/decision.ts';
 import { differenceFigures } from '../../../bench/micro/differences.ts';
 import { type Figure, fastestOf, ratioOf, type Task } from '../../../bench/micro/measure.ts';
+import { simulateFigures } from '../../../bench/micro/simulate.ts';
 import { swapFigures } from '../../../bench/micro/swap.ts';
 
 describe('fastestOf', () => {
@@ -82,6 +83,7 @@ describe('every bench has figures: one turn of', () => {
     compile: () => compileFigures(1, [10, 100]),
     diff: () => differenceFigures(1, 40),
     check: () => checkFigures(1, 1_000),
+    simulate: () => simulateFigures(1, 10_000),
     swap: () => swapFigures(1, [200, 1_000]),
   };
   it.each(MICRO_BENCHES)('$name', async ({ name, run }) => {
