@@ -13,7 +13,7 @@ interface Counts {
 }
 
 const ROOT = join(import.meta.dirname, '..');
-const STEP_TIMEOUT_MS = 15 * 60_000;
+const STEP_TIMEOUT_MS = 25 * 60_000;
 const FAILED_STEP: Counts = { passed: 0, failed: 1, skipped: 0 };
 const PASSED_STEP: Counts = { passed: 0, failed: 0, skipped: 0 };
 
